@@ -1,0 +1,94 @@
+# How the programs are compiled and linked. Included by the Makefile.
+
+WERROR ?= 0
+
+# A flag is used where the compiler takes it (gcc and clang differ, and versions do).
+cc-option = $(shell echo 'int main(void){return 0;}' | \
+	$(CC) -Werror $(1) -x c - -o /dev/null >/dev/null 2>&1 && echo '$(1)')
+
+ifndef PROBED
+HARDEN := $(call cc-option,-fstack-protector-strong) $(call cc-option,-fstack-clash-protection) \
+	$(call cc-option,-fcf-protection=full) $(call cc-option,-ftrivial-auto-var-init=zero) \
+	$(call cc-option,-fno-strict-overflow)
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 \
+	-Wvla -Wwrite-strings -Wundef $(call cc-option,-Wlogical-op) $(call cc-option,-Wduplicated-cond)
+endif
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+
+OPT      ?= -O2 -g
+SANITIZE ?=
+ifeq ($(SANITIZE),)
+FORTIFY := -D_FORTIFY_SOURCE=2
+endif
+
+CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -D_GNU_SOURCE $(FORTIFY) \
+	-DCARREL_VERSION='"$(VERSION)"' \
+	-DCARREL_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	-DCARREL_STATE='"$(LOCALSTATEDIR)/lib/carrel"' \
+	-DCARREL_RUN='"$(RUNSTATEDIR)/carrel"' \
+	-DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"'
+CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
+LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,separate-code $(SANITIZE) $(LDFLAGS)
+# nodlopen on programs only: a PAM module marked with it can't be loaded.
+PROGRAM_LDFLAGS = -pie -Wl,-z,nodlopen $(LDFLAGS_ALL)
+
+# Libraries that the helper needs are linked in statically where the archive exists: each shared
+# object costs the login a few hundred microseconds of dynamic linking, and each warden dirty pages.
+static-lib = $(if $(filter-out lib$(1).a,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
+ifeq ($(SANITIZE),)
+LIB_INIPARSER := $(call static-lib,iniparser)
+LIB_CAPNG     := $(call static-lib,cap-ng)
+else
+LIB_INIPARSER := -liniparser
+LIB_CAPNG     := -lcap-ng
+endif
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+# What the module links: nothing that parses, mounts or decides.
+CORE_CLIENT := core/failure.c core/sys.c core/protocol.c core/spawn.c core/session.c core/ns.c
+CORE_REST   := $(filter-out $(CORE_CLIENT),$(wildcard core/*.c))
+CORE        := $(CORE_CLIENT) $(CORE_REST)
+
+INIT_SRC    := helper/carrel_init.c
+HELPER_SRC  := $(filter-out $(INIT_SRC),$(wildcard helper/*.c))
+ADMIN_SRC   := $(wildcard admin/*.c)
+MODULE_SRC  := $(wildcard pam_module/*.c)
+
+MODULE   := $(BUILD)/pam_carrel.so
+PROGRAMS := $(BUILD)/carrel-session $(BUILD)/carrel-init $(BUILD)/carrel
+
+$(BUILD)/libcore.a: $(call obj,$(CORE))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
+
+$(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) -ljansson
+
+# Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
+$(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map
+	$(CC) $(CFLAGS_ALL) -shared $(LDFLAGS_ALL) -Wl,--no-undefined \
+		-Wl,--version-script=pam_module/pam_carrel.map -o $@ $(filter %.o,$^) -lpam
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -fPIE -MMD -MP -c -o $@ $<
+
+$(BUILD)/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -fPIC -MMD -MP -c -o $@ $<
+
+# PID 1 of a sandbox: static, no C library, no sanitizer, a handful of pages.
+INIT_CFLAGS = -std=gnu11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+	$(call cc-option,-fcf-protection=full) -fPIE
+$(BUILD)/carrel-init: $(INIT_SRC)
+	@mkdir -p $(@D)
+	$(CC) -I. $(INIT_CFLAGS) -MMD -MP -MF $(BUILD)/carrel-init.d -nostdlib -static-pie \
+		-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none -Wl,-z,nodlopen -o $@ $<
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/failure.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static size_t format(char *text, size_t size, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(text, size, fmt, ap);
+
+	if (n < 0) {
+		text[0] = '\0';
+		return 0;
+	}
+	return (size_t)n < size ? (size_t)n : size - 1;
+}
+
+static void append(char *text, size_t size, size_t used, const char *more)
+{
+	size_t room = size - used - 1;
+	size_t len = strlen(more);
+
+	if (len > room)
+		len = room;
+	memcpy(text + used, more, len);
+	text[used + len] = '\0';
+}
+
+int failure_set(struct failure *reterr, int err, const char *fmt, ...)
+{
+	va_list ap;
+	size_t used;
+	char why[96];
+
+	/* The GNU strerror_r: it may answer with a static string, never with NULL. */
+	const char *reason = strerror_r(err, why, sizeof(why));
+
+	reterr->err = err;
+	va_start(ap, fmt);
+	used = format(reterr->text, sizeof(reterr->text), fmt, ap);
+	va_end(ap);
+	append(reterr->text, sizeof(reterr->text), used, ": ");
+	append(reterr->text, sizeof(reterr->text), strlen(reterr->text), reason);
+	return -err;
+}
+
+int failure_say(struct failure *reterr, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	reterr->err = err;
+	va_start(ap, fmt);
+	(void)format(reterr->text, sizeof(reterr->text), fmt, ap);
+	va_end(ap);
+	return -err;
+}
+
+int failure_wrap(struct failure *reterr, const char *fmt, ...)
+{
+	char text[FAILURE_TEXT_MAX];
+	va_list ap;
+	size_t used;
+
+	va_start(ap, fmt);
+	used = format(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	append(text, sizeof(text), used, ": ");
+	append(text, sizeof(text), strlen(text), reterr->text);
+	memcpy(reterr->text, text, sizeof(text));
+	return -reterr->err;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan - effective policy + facts about the host -> what to do, in order. Pure: it decides
+ * everything and touches nothing; mnt, cgroup, ns and caps carry it out and decide nothing.
+ */
+#ifndef CARREL_PLAN_H
+#define CARREL_PLAN_H
+
+#include <stdint.h>
+
+#include "core/match.h"
+
+/* What the plan must know of the machine; gathered by the caller. */
+struct plan_facts {
+	uint64_t memory_total; /* bytes */
+	uint64_t page_size;
+};
+
+/*
+ * Mount steps, carried out by mnt_apply() in this order. The order is significant, see plan.c.
+ */
+enum plan_step_kind {
+	STEP_PROPAGATION, /* the whole tree slave or private: nothing goes out to the host */
+	STEP_TMPFS, /* one tmpfs, detached until its directories are in place */
+	STEP_TMP_DIR, /* target: one private directory of that tmpfs, mode 1777 */
+	STEP_PROC, /* fresh procfs of the new pid namespace */
+	STEP_MQUEUE, /* fresh mqueue of the new ipc namespace, where the host has one */
+	STEP_CGROUP_VIEW, /* the user's own slice in place of each hierarchy */
+	STEP_HIDE_HOMES, /* target: a home root, empty but for source, the user's own home (or NULL) */
+	STEP_BIND, /* source on target */
+	STEP_READ_ONLY, /* target, with all below it */
+	STEP_HIDE, /* target: covered by an empty directory or file without permissions */
+};
+
+struct plan_step {
+	enum plan_step_kind kind;
+	char *target; /* absolute path or NULL */
+	char *source; /* absolute path or NULL */
+	bool read_only; /* of STEP_BIND */
+};
+
+/* A limit of the user's slice; cgroup_apply() turns it into controller files. */
+enum plan_limit_kind {
+	LIMIT_MEMORY_MAX, /* bytes */
+	LIMIT_MEMORY_HIGH, /* bytes */
+	LIMIT_SWAP_MAX, /* bytes of swap alone */
+	LIMIT_CPU_MAX, /* percent of one CPU */
+	LIMIT_CPU_WEIGHT, /* 1-10000, 100 is the kernel's own */
+	LIMIT_CPUS, /* text */
+	LIMIT_PIDS_MAX, /* processes and threads */
+	PLAN_LIMITS
+};
+
+struct plan_limit {
+	bool set; /* false, or CONVERT_MAX: no limit */
+	uint64_t value;
+	const char *text; /* of LIMIT_CPUS: canonical list; points into the policy */
+	enum policy_key key; /* for the error that names it */
+};
+
+struct plan {
+	struct plan_step *steps;
+	size_t step_count;
+	struct plan_limit limits[PLAN_LIMITS];
+	enum choice_cgroup cgroup;
+	enum choice_propagation propagation;
+	uint64_t namespaces; /* bits of enum choice_namespace */
+	uint64_t tmp_size; /* bytes, or CONVERT_MAX */
+	uint64_t tmp_inodes; /* or CONVERT_MAX */
+	bool tmp_noexec;
+	bool proc_invisible; /* hidepid=invisible */
+	char *hostname; /* expanded, or NULL */
+	uint64_t bounding_set; /* capability bits that stay; all ones: leave it alone */
+	bool no_new_privs;
+	uint64_t sessions_max; /* or CONVERT_MAX */
+	int oom_score_adj;
+};
+
+/*
+ * host_name is what %h in `hostname` becomes. -EINVAL with reterr where a value can't be carried
+ * out (a host name too long, a bind whose target lies in the /proc). *ret_plan is the caller's to
+ * plan_free(); it points into `effective`'s policy.
+ */
+int plan_build(const struct effective *effective, const struct login *login,
+	       const struct plan_facts *facts, const char *host_name, struct plan *ret_plan,
+	       struct failure *reterr);
+void plan_free(struct plan *plan);
+
+/* Is any limit set (so that a slice without a working controller must refuse the login)? */
+bool plan_has_limits(const struct plan *plan);
+
+#endif
