@@ -52,8 +52,8 @@ enum plan_limit_kind {
 };
 
 struct plan_limit {
-	bool set; /* false, or CONVERT_MAX: no limit */
-	uint64_t value;
+	bool set; /* false: no limit, which is also what `max` becomes */
+	uint64_t value; /* CONVERT_MAX while not set */
 	const char *text; /* of LIMIT_CPUS: canonical list; points into the policy */
 	enum policy_key key; /* for the error that names it */
 };

@@ -18,6 +18,7 @@
 
 #define POLICY_BYTES_MAX (256 * 1024) /* one file */
 #define POLICY_FILES_MAX 128
+#define POLICY_SECTIONS_MAX 1024 /* in all files */
 #define POLICY_WORDS_MAX 64 /* in one list value */
 
 struct policy_value {

@@ -92,7 +92,7 @@ struct policy_key_info {
 	bool unsupported; /* "not supported by this version" */
 	const char *const *choices; /* NULL-terminated */
 	uint32_t choices_unsupported; /* bit set of choices that this version refuses */
-	int64_t min, max; /* of NUMBER and COUNT */
+	int64_t min, max; /* of NUMBER and COUNT; min alone, of SIZE in bytes */
 	const char *fallback; /* the default, in policy text; NULL: unset */
 	const char *expected; /* how an error words what was expected: "a size such as 512M, …" */
 };

@@ -26,14 +26,24 @@ struct scan_entry {
 	char *name; /* header text between the brackets, or the key, letter case kept, blanks trimmed */
 	char *value; /* of a key: trimmed, comment cut, quotes taken off, as iniparser would; else NULL */
 	size_t section; /* of a key: index of its section's entry */
+	size_t offset, length; /* the whole line in the bytes, without its end */
 };
 
+/*
+ * Duplicates are reported and left out of the entries (keys), or kept (sections, so that their keys
+ * have where to belong). A header's name has its blanks made uniform, "group a, service b", so that
+ * two headers of one meaning are one text.
+ */
 struct scan {
 	struct scan_entry *entries;
 	size_t count;
 };
 
 /*
+ * Where iniparser's versions differ, or cut a value where nobody expects it, a line is refused: a
+ * quote without its end, text behind the closing quote, a backslash in quotes or at the end of a
+ * line, ';' or '#' in the middle of a word without quotes.
+ *
  * What is wrong is said as errors, one a line and each "FILE:LINE: …", through `report` (called any
  * number of times with `arg`). Returns 0 when nothing was reported, -EINVAL when something was,
  * -ENOMEM when there was no memory. *ret_scan is the caller's to scan_free(), also on -EINVAL.

@@ -1,0 +1,29 @@
+# Targets that test. Each room of tests/ has its own rules; `check` installs what is needed and runs all.
+
+-include tests/unit/unit.mk
+-include tests/unit/admin.mk
+-include tests/fuzz/fuzz.mk
+-include tests/host/host.mk
+-include tests/bench/bench.mk
+
+check:
+	packaging/install-needs check
+	BUILD=$(BUILD) tests/check.sh
+
+demo:
+	packaging/install-needs demo
+	$(MAKE) -s all
+	tests/demo/demo.sh
+
+check-shape: all
+	tests/shape/run $(BUILD)
+
+# Both compilers, warnings are errors.
+check-compilers:
+	@passed=0; failed=0; for cc in gcc clang; do \
+		if $(MAKE) -s all CC=$$cc WERROR=1 BUILD=$(BUILD)/with-$$cc; then \
+			echo "ok builds with $$cc and -Werror"; passed=$$((passed + 1)); \
+		else echo "not ok builds with $$cc and -Werror"; failed=$$((failed + 1)); fi; done; \
+	echo "compilers: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
+
+.PHONY: check demo check-shape check-compilers

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "admin/policy_view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "core/cgroup.h"
+#include "core/cleanup.h"
+
+int policy_view_load(struct policy_view *ret_view, struct failure *reterr)
+{
+	struct policy_view view = {.origin = POLICY_CURRENT};
+	struct policy_errors repeated = {0};
+	struct policy_sources sources = {0};
+	int r = policy_sources_read(CARREL_POLICY, &view.errors, &sources);
+
+	if (r == 0) {
+		r = policy_parse(sources.files, sources.count, &view.errors, &view.policy);
+		policy_sources_free(&sources);
+	}
+	/* Nothing is stored by this: the files are bad. Its errors are those that are had already. */
+	if (r < 0)
+		r = policy_load(CARREL_POLICY, CARREL_STATE, &repeated, &view.policy, &view.origin,
+				reterr);
+	policy_errors_free(&repeated);
+	*ret_view = view;
+	return r;
+}
+
+void policy_view_free(struct policy_view *view)
+{
+	if (view->policy)
+		policy_free(view->policy);
+	policy_errors_free(&view->errors);
+	*view = (struct policy_view){0};
+}
+
+int policy_view_facts(struct plan_facts *ret_facts, char ret_host[HOST_NAME_SIZE],
+		      struct failure *reterr)
+{
+	long page_size = sysconf(_SC_PAGESIZE);
+	struct sysinfo info;
+
+	if (sysinfo(&info) < 0)
+		return failure_set(reterr, errno, "ask how much memory this machine has");
+	if (page_size <= 0)
+		return failure_set(reterr, EINVAL, "ask for the page size");
+	if (gethostname(ret_host, HOST_NAME_SIZE) < 0)
+		return failure_set(reterr, errno, "ask for the host name");
+	ret_host[HOST_NAME_SIZE - 1] = '\0';
+	ret_facts->memory_total = (uint64_t)info.totalram * info.mem_unit;
+	ret_facts->page_size = (uint64_t)page_size;
+	return 0;
+}
+
+/* What many sections inherit from [default] is said once. */
+static void add_once(struct policy_errors *findings, const char *text)
+{
+	for (size_t i = 0; i < findings->count; i++)
+		if (strcmp(findings->texts[i], text) == 0)
+			return;
+	policy_errors_add(findings, "%s", text);
+}
+
+void policy_view_check_plan(const struct effective *effective, const struct plan *plan,
+			    uint32_t uid, struct policy_errors *findings)
+{
+	/* Each limit alone, so that every one that does not hold is named. */
+	for (size_t i = 0; i < PLAN_LIMITS; i++) {
+		struct plan alone = *plan;
+		struct cgroup_set set;
+		struct failure failure;
+
+		if (!plan->limits[i].set)
+			continue;
+		memset(alone.limits, 0, sizeof(alone.limits));
+		alone.limits[i] = plan->limits[i];
+		if (cgroup_find(&alone, uid, &set, &failure) == 0)
+			continue;
+
+		const struct policy_value *value = effective->values[plan->limits[i].key];
+
+		(void)failure_wrap(&failure, "%s:%d", value->file, value->line);
+		add_once(findings, failure.text);
+	}
+}
+
+/* Somebody whom the section is for, and no more of the others than can be helped. */
+static void check_section(const struct policy *policy, const struct policy_section *section,
+			  const struct plan_facts *facts, const char *host,
+			  struct policy_errors *findings)
+{
+	char *name = section->name ? section->name : (char *)"somebody";
+	char *groups[] = {section->subject == SUBJECT_GROUP ? name : NULL, NULL};
+	uint32_t uid = section->subject == SUBJECT_UID ? section->uid_max : UINT32_MAX - 1;
+	struct login login = {
+		.user = section->subject == SUBJECT_USER ? name : (char *)"somebody",
+		.uid = uid,
+		.gid = UINT32_MAX - 1,
+		.home = (char *)"/nonexistent",
+		.service = section->service ? section->service : (char *)"",
+		.groups = groups,
+		.gids = &login.gid,
+		.gid_count = 1,
+	};
+	struct effective effective;
+	struct failure failure;
+	struct plan plan = {0};
+
+	if (uid == 0)
+		return;
+	if (match_login(policy, &login, &effective, &failure) < 0) {
+		add_once(findings, failure.text);
+		return;
+	}
+	if (!effective_number(&effective, KEY_SANDBOX))
+		return;
+	if (plan_build(&effective, &login, facts, host, &plan, &failure) < 0) {
+		(void)failure_wrap(&failure, "%s:%d", section->file, section->line);
+		add_once(findings, failure.text);
+		return;
+	}
+	policy_view_check_plan(&effective, &plan, uid, findings);
+	plan_free(&plan);
+}
+
+int policy_view_check_host(const struct policy *policy, struct policy_errors *findings,
+			   struct failure *reterr)
+{
+	struct plan_facts facts;
+	char host[HOST_NAME_SIZE];
+	int r = policy_view_facts(&facts, host, reterr);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < policy->section_count; i++)
+		check_section(policy, &policy->sections[i], &facts, host, findings);
+	return 0;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "core/cgroup_internal.h"
+#include "core/cleanup.h"
+
+#define CREATE_ATTEMPTS 100
+
+const struct cgroup_controller cgroup_controllers[CONTROLLERS] = {
+	[CONTROLLER_MEMORY] = {.name = "memory", .always = true},
+	[CONTROLLER_PIDS] = {.name = "pids", .always = true},
+	[CONTROLLER_CPU] = {.name = "cpu", .always = true},
+	[CONTROLLER_CPUACCT] = {.name = "cpuacct", .always = true, .v1_only = true},
+	[CONTROLLER_CPUSET] = {.name = "cpuset"},
+};
+
+bool cgroup_is_managed(void)
+{
+	struct stat st;
+
+	return lstat("/run/systemd/system", &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_filesystem(const char *path, long magic, dev_t *ret_device)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (statfs(path, &fs) < 0 || fs.f_type != magic || stat(path, &st) < 0)
+		return false;
+	*ret_device = st.st_dev;
+	return true;
+}
+
+static int add_hierarchy(struct cgroup_set *set, const char *mount, dev_t device, bool v2,
+			 enum cgroup_controller_id controller)
+{
+	size_t i = 0;
+
+	while (i < set->count && set->hierarchies[i].device != device)
+		i++;
+	if (i == ARRAY_SIZE(set->hierarchies))
+		return -E2BIG;
+	if (i == set->count) {
+		struct cgroup_hierarchy *added = &set->hierarchies[set->count++];
+
+		*added = (struct cgroup_hierarchy){.device = device, .v2 = v2};
+		(void)snprintf(added->mount, sizeof(added->mount), "%s", mount);
+	}
+	set->hierarchies[i].controllers |= 1U << controller;
+	set->where[controller] = (int)i;
+	return 0;
+}
+
+/*
+ * By the names under which every distribution mounts them, not by mountinfo: that has a line for
+ * each mount of the host, and reading it costs the login milliseconds on a busy one.
+ */
+static int locate(struct cgroup_set *set, uint32_t wanted)
+{
+	const char *unified = CGROUP_ROOT;
+	dev_t device = 0, v2_device = 0;
+	bool pure = is_filesystem(unified, CGROUP2_SUPER_MAGIC, &v2_device);
+	uint32_t offers = 0;
+
+	if (!pure)
+		unified = CGROUP_ROOT "/unified";
+	if (pure || is_filesystem(unified, CGROUP2_SUPER_MAGIC, &v2_device))
+		offers = cgroup_v2_offers(unified);
+	for (int i = 0; i < CONTROLLERS; i++) {
+		char path[64];
+
+		set->where[i] = -1;
+		if (!(wanted & (1U << i)))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", CGROUP_ROOT,
+			       cgroup_controllers[i].name);
+		int r = 0;
+
+		if (!pure && is_filesystem(path, CGROUP_SUPER_MAGIC, &device))
+			r = add_hierarchy(set, path, device, false, (enum cgroup_controller_id)i);
+		else if (offers & (1U << i))
+			r = add_hierarchy(set, unified, v2_device, true,
+					  (enum cgroup_controller_id)i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A limit whose controller is missing, or that this cgroup version lacks, is said by its key. */
+static int check_limits(const struct cgroup_set *set, const struct plan *plan,
+			struct failure *reterr)
+{
+	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
+		enum cgroup_controller_id controller = cgroup_limits[kind].controller;
+		char text[CGROUP_VALUE_MAX];
+		int r;
+
+		if (!plan->limits[kind].set)
+			continue;
+		if (set->where[controller] < 0)
+			return failure_say(reterr, EOPNOTSUPP,
+					   "%s can't be enforced: this host has no %s cgroup "
+					   "controller (see /proc/cgroups and carrel doctor)",
+					   policy_keys[plan->limits[kind].key].name,
+					   cgroup_controllers[controller].name);
+		r = cgroup_limit_text(plan, (enum plan_limit_kind)kind,
+				      set->hierarchies[set->where[controller]].v2, 4096, text,
+				      reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
+		struct failure *reterr)
+{
+	struct cgroup_set set = {.uid = uid};
+	uint32_t wanted = 0;
+
+	for (int i = 0; i < CONTROLLERS; i++) {
+		set.where[i] = -1;
+		if (cgroup_controllers[i].always)
+			wanted |= 1U << i;
+	}
+	if (plan->cgroup == CGROUP_NONE) {
+		*ret_set = set;
+		return 0;
+	}
+	if (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()) {
+		if (plan_has_limits(plan))
+			return failure_say(
+				reterr, EOPNOTSUPP,
+				"limits can't be enforced: systemd owns this host's "
+				"cgroups, and this version of carrel does not set limits "
+				"through it; set [host] cgroup = cgroupfs, or no limits");
+		*ret_set = set;
+		return 0;
+	}
+	if (plan->limits[LIMIT_CPUS].set)
+		wanted |= 1U << CONTROLLER_CPUSET;
+	if (locate(&set, wanted) < 0)
+		return failure_say(reterr, E2BIG, "more than %d cgroup hierarchies",
+				   PROTOCOL_CGROUPS_MAX);
+	int r = check_limits(&set, plan, reterr);
+
+	if (r == 0)
+		*ret_set = set;
+	return r;
+}
+
+int cgroup_find_all(uint32_t uid, struct cgroup_set *ret_set)
+{
+	struct cgroup_set set = {.uid = uid};
+	int r = locate(&set, (1U << CONTROLLERS) - 1);
+
+	if (r == 0)
+		*ret_set = set;
+	return r;
+}
+
+static int open_dir(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void slice_name(uint32_t uid, char *name, size_t size)
+{
+	(void)snprintf(name, size, "user-%u.slice", uid);
+}
+
+int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
+		      struct failure *reterr)
+{
+	char path[160];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount, CGROUP_PARENT,
+		       uid);
+	fd = open_dir(AT_FDCWD, path);
+	if (fd < 0)
+		return failure_set(reterr, -fd, "open the cgroup %s", path);
+	return fd;
+}
+
+/*
+ * Make MOUNT/carrel.slice, ready to have children that use the controllers. The mount itself may
+ * be a symbolic link of the distribution's (cpu -> cpu,cpuacct).
+ */
+static int make_parent(const struct cgroup_hierarchy *hierarchy, int *ret_fd,
+		       struct failure *reterr)
+{
+	_close_ int mount_fd = open(hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int parent_fd = -1;
+	bool made;
+	int r = 0;
+
+	if (mount_fd < 0)
+		return failure_set(reterr, errno, "open %s", hierarchy->mount);
+	made = mkdirat(mount_fd, CGROUP_PARENT, 0755) == 0;
+	if (!made && errno != EEXIST)
+		return failure_set(reterr, errno, "make the cgroup %s/%s", hierarchy->mount,
+				   CGROUP_PARENT);
+	parent_fd = open_dir(mount_fd, CGROUP_PARENT);
+	if (parent_fd < 0)
+		return parent_fd == -ENOENT ? -EAGAIN
+					    : failure_set(reterr, -parent_fd, "open %s/%s",
+							  hierarchy->mount, CGROUP_PARENT);
+	if (hierarchy->v2) {
+		r = cgroup_v2_enable(mount_fd, hierarchy->controllers, hierarchy->mount, reterr);
+		if (r == 0)
+			r = cgroup_v2_enable(parent_fd, hierarchy->controllers, CGROUP_PARENT,
+					     reterr);
+	} else if (hierarchy->controllers & (1U << CONTROLLER_CPUSET)) {
+		r = cgroup_v1_fill_cpuset(mount_fd, parent_fd, reterr);
+	}
+	if (r == 0)
+		*ret_fd = steal_fd(&parent_fd);
+	return r;
+}
+
+/* -EAGAIN: another user's last logout removed carrel.slice in between. */
+static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const struct plan *plan,
+		      struct failure *reterr)
+{
+	_close_ int parent_fd = -1, slice_fd = -1;
+	char name[32];
+	int r = make_parent(hierarchy, &parent_fd, reterr);
+
+	if (r < 0)
+		return r;
+	slice_name(uid, name, sizeof(name));
+	if (mkdirat(parent_fd, name, 0755) == 0)
+		hierarchy->created = true;
+	else if (errno == ENOENT || errno == ENODEV)
+		return -EAGAIN;
+	else if (errno != EEXIST)
+		return failure_set(reterr, errno, "make the cgroup %s/%s/%s", hierarchy->mount,
+				   CGROUP_PARENT, name);
+	slice_fd = open_dir(parent_fd, name);
+	if (slice_fd < 0)
+		return failure_set(reterr, -slice_fd, "open the cgroup %s/%s/%s", hierarchy->mount,
+				   CGROUP_PARENT, name);
+	if (!hierarchy->v2 && (hierarchy->controllers & (1U << CONTROLLER_CPUSET)))
+		r = cgroup_v1_fill_cpuset(parent_fd, slice_fd, reterr);
+	if (r == 0)
+		r = cgroup_apply_limits(hierarchy, slice_fd, plan, reterr);
+	return r;
+}
+
+int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		int r = -EAGAIN;
+
+		for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++)
+			r = make_slice(&set->hierarchies[i], set->uid, plan, reterr);
+		if (r == -EAGAIN)
+			r = failure_say(reterr, EAGAIN,
+					"make the user's cgroup in %s: it went away %d times",
+					set->hierarchies[i].mount, CREATE_ATTEMPTS);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		char path[160];
+
+		(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", set->hierarchies[i].mount,
+			       CGROUP_PARENT, set->uid);
+		if (rmdir(path) < 0 && errno != ENOENT && r == 0)
+			r = failure_set(reterr, errno, "remove the cgroup %s", path);
+		/* Refused by the kernel as long as another user's slice is in it. */
+		(void)snprintf(path, sizeof(path), "%s/%s", set->hierarchies[i].mount,
+			       CGROUP_PARENT);
+		(void)rmdir(path);
+	}
+	return r;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cgroup - the user's slice, `carrel.slice/user-UID.slice` in every hierarchy that is needed, each
+ * controller used where it lives: its own v1 mount below /sys/fs/cgroup, or the cgroup2 mount
+ * (cgroups(7)). For hosts whose cgroups no service manager owns.
+ *
+ * One table of controllers and one of limits (cgroup.c); cgroup_v1.c and cgroup_v2.c have what
+ * differs. Callers hold the user's registry lock over create, limit and remove.
+ */
+#ifndef CARREL_CGROUP_H
+#define CARREL_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/failure.h"
+#include "core/plan.h"
+#include "core/protocol.h"
+
+#define CGROUP_ROOT "/sys/fs/cgroup"
+
+enum cgroup_controller_id {
+	CONTROLLER_MEMORY,
+	CONTROLLER_PIDS,
+	CONTROLLER_CPU,
+	CONTROLLER_CPUACCT,
+	CONTROLLER_CPUSET,
+	CONTROLLERS
+};
+
+struct cgroup_hierarchy {
+	char mount[64]; /* below CGROUP_ROOT, or CGROUP_ROOT itself */
+	dev_t device; /* identifies the hierarchy: co-mounted controllers share one */
+	bool v2;
+	uint32_t controllers; /* bits of enum cgroup_controller_id used here */
+	bool created; /* the slice was made by this process: its limits are still the kernel's own */
+};
+
+struct cgroup_set {
+	uint32_t uid;
+	struct cgroup_hierarchy hierarchies[PROTOCOL_CGROUPS_MAX];
+	size_t count;
+	int where[CONTROLLERS]; /* index into hierarchies, -1: not used or not there */
+};
+
+/*
+ * Find the hierarchies that `plan` needs; looks only, changes nothing. Refuses (-EOPNOTSUPP) when a
+ * limit is set whose controller the host lacks, naming key and controller, and when a service manager
+ * owns the tree and plan->cgroup is CGROUP_AUTO with limits set. With CGROUP_NONE the set is empty.
+ */
+int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
+		struct failure *reterr);
+
+/* Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. */
+int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr);
+
+/* Does any hierarchy of the set need CLONE_INTO_CGROUP (v2)? Its slice, to be closed, or -1. */
+int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr);
+
+/* Move the calling, single-threaded process into the slices (v1 only when skip_v2). */
+int cgroup_join(const struct cgroup_set *set, bool skip_v2, struct failure *reterr);
+
+/* Open, for writing, the file that a single-threaded process writes "0" to, in each hierarchy. */
+int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS_MAX],
+		      struct failure *reterr);
+
+/* The like files of the cgroups that `pid` is in now, by path; "" where it is in the slice already. */
+int cgroup_home(const struct cgroup_set *set, pid_t pid,
+		char ret_paths[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH],
+		struct failure *reterr);
+
+/* Is `pid` in the slice in each hierarchy? -EXDEV names the first where it is not. */
+int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reterr);
+
+/* The slice's directory in the hierarchy of a controller; -ENOENT when it is not used. */
+int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id controller,
+		      char *ret_path, size_t size);
+
+/*
+ * Remove the slices, and carrel.slice where that is empty then. -EBUSY while processes are in one.
+ * What is gone already is no error.
+ */
+int cgroup_remove(const struct cgroup_set *set, struct failure *reterr);
+
+/* Every hierarchy where carrel may have made slices, for a sweep after a crash. */
+int cgroup_find_all(uint32_t uid, struct cgroup_set *ret_set);
+
+/* What the slice has used since it was made. Unknown values are UINT64_MAX. */
+struct cgroup_usage {
+	uint64_t cpu_usec;
+	uint64_t memory_bytes, memory_peak_bytes;
+	uint64_t oom_kills;
+	uint64_t processes;
+};
+void cgroup_read_usage(const struct cgroup_set *set, struct cgroup_usage *ret_usage);
+/* The same from the directories that a warden names in message_info. */
+void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
+			    struct cgroup_usage *ret_usage);
+
+/* Is a service manager (systemd) in charge of this host's cgroups? sd_booted(3)'s test. */
+bool cgroup_is_managed(void);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading and writing controller files, what differs between v1 and v2 in making a cgroup usable,
+ * and the figures of a slice.
+ */
+#include "core/cgroup_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/convert.h"
+
+int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size)
+{
+	_close_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (used < size - 1) {
+		ssize_t got = read(fd, ret_text + used, size - 1 - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+	}
+	if (used == size - 1)
+		return -EFBIG;
+	while (used > 0 && ret_text[used - 1] == '\n')
+		used--;
+	ret_text[used] = '\0';
+	return 0;
+}
+
+int cgroup_write_file(int dir_fd, const char *file, const char *text)
+{
+	_close_ int fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t done = write(fd, text, len);
+
+	if (done < 0)
+		return -errno;
+	return (size_t)done == len ? 0 : -EIO;
+}
+
+int cgroup_v1_fill_cpuset(int parent_fd, int child_fd, struct failure *reterr)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		char text[CGROUP_VALUE_MAX];
+		int r = cgroup_read_file(child_fd, files[i], text, sizeof(text));
+
+		if (r == 0 && text[0] != '\0')
+			continue;
+		r = cgroup_read_file(parent_fd, files[i], text, sizeof(text));
+		if (r == 0)
+			r = cgroup_write_file(child_fd, files[i], text);
+		if (r < 0)
+			return failure_set(reterr, -r, "hand %s down to a new cgroup", files[i]);
+	}
+	return 0;
+}
+
+/* The controllers named in a blank-separated list, as bits. */
+static uint32_t parse_controllers(char *text)
+{
+	uint32_t found = 0;
+	char *word;
+
+	while ((word = strsep(&text, " "))) {
+		for (int i = 0; i < CONTROLLERS; i++) {
+			if (!cgroup_controllers[i].v1_only &&
+			    strcmp(word, cgroup_controllers[i].name) == 0)
+				found |= 1U << i;
+		}
+	}
+	return found;
+}
+
+uint32_t cgroup_v2_offers(const char *mount)
+{
+	char path[96], text[CGROUP_VALUE_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/cgroup.controllers", mount);
+	return cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) == 0 ? parse_controllers(text)
+									 : 0;
+}
+
+int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, struct failure *reterr)
+{
+	char text[CGROUP_VALUE_MAX], wanted[CGROUP_VALUE_MAX] = "";
+	size_t used = 0;
+	int r = cgroup_read_file(dir_fd, "cgroup.subtree_control", text, sizeof(text));
+
+	if (r < 0)
+		return failure_set(reterr, -r, "read cgroup.subtree_control of %s", path);
+	uint32_t missing = controllers & ~parse_controllers(text);
+
+	if (!missing)
+		return 0;
+	for (int i = 0; i < CONTROLLERS; i++) {
+		if (missing & (1U << i))
+			used += (size_t)snprintf(wanted + used, sizeof(wanted) - used, "+%s ",
+						 cgroup_controllers[i].name);
+	}
+	r = cgroup_write_file(dir_fd, "cgroup.subtree_control", wanted);
+	if (r < 0)
+		return failure_set(reterr, -r, "write \"%s\" to cgroup.subtree_control of %s",
+				   wanted, path);
+	return 0;
+}
+
+static uint64_t read_number(const char *dir, const char *file, uint64_t scale)
+{
+	char path[PROTOCOL_TEXT_MAX + 64], text[64];
+	uint64_t value;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path) ||
+	    cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0 ||
+	    convert_unsigned(text, 0, UINT64_MAX, &value) < 0)
+		return UINT64_MAX;
+	return value / scale;
+}
+
+/* The value after "NAME " at the start of a line. */
+static uint64_t read_field(const char *dir, const char *file, const char *name)
+{
+	char path[PROTOCOL_TEXT_MAX + 64], text[2048], *line, *rest = text;
+	size_t len = strlen(name);
+	uint64_t value;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path) ||
+	    cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return UINT64_MAX;
+	while ((line = strsep(&rest, "\n"))) {
+		if (strncmp(line, name, len) == 0 && line[len] == ' ' &&
+		    convert_unsigned(line + len + 1, 0, UINT64_MAX, &value) == 0)
+			return value;
+	}
+	return UINT64_MAX;
+}
+
+static uint64_t either(uint64_t first, uint64_t second)
+{
+	return first != UINT64_MAX ? first : second;
+}
+
+void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
+			    struct cgroup_usage *ret_usage)
+{
+	struct cgroup_usage usage = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
+	if (cpu_dir[0] != '\0')
+		usage.cpu_usec = either(read_number(cpu_dir, "cpuacct.usage", 1000),
+					read_field(cpu_dir, "cpu.stat", "usage_usec"));
+	if (memory_dir[0] != '\0') {
+		usage.memory_bytes = either(read_number(memory_dir, "memory.usage_in_bytes", 1),
+					    read_number(memory_dir, "memory.current", 1));
+		usage.memory_peak_bytes =
+			either(read_number(memory_dir, "memory.max_usage_in_bytes", 1),
+			       read_number(memory_dir, "memory.peak", 1));
+		usage.oom_kills = either(read_field(memory_dir, "memory.oom_control", "oom_kill"),
+					 read_field(memory_dir, "memory.events", "oom_kill"));
+	}
+	if (pids_dir[0] != '\0')
+		usage.processes = read_number(pids_dir, "pids.current", 1);
+	*ret_usage = usage;
+}
+
+void cgroup_read_usage(const struct cgroup_set *set, struct cgroup_usage *ret_usage)
+{
+	char dirs[3][PROTOCOL_TEXT_MAX] = {"", "", ""};
+
+	(void)cgroup_slice_path(set, CONTROLLER_MEMORY, dirs[0], sizeof(dirs[0]));
+	/* cpuacct where v1 has it apart, else cpu, whose cpu.stat has the figure on v2. */
+	if (cgroup_slice_path(set, CONTROLLER_CPUACCT, dirs[1], sizeof(dirs[1])) < 0)
+		(void)cgroup_slice_path(set, CONTROLLER_CPU, dirs[1], sizeof(dirs[1]));
+	(void)cgroup_slice_path(set, CONTROLLER_PIDS, dirs[2], sizeof(dirs[2]));
+	cgroup_read_usage_dirs(dirs[0], dirs[1], dirs[2], ret_usage);
+}

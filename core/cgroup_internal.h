@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cgroup_internal - what the files of cgroup share among themselves. Nobody else includes it.
+ */
+#ifndef CARREL_CGROUP_INTERNAL_H
+#define CARREL_CGROUP_INTERNAL_H
+
+#include "core/cgroup.h"
+
+#define CGROUP_PARENT "carrel.slice"
+#define CGROUP_VALUE_MAX 256 /* one value in a controller file, with NUL */
+
+struct cgroup_controller {
+	const char *name; /* as in /proc/cgroups and cgroup.controllers */
+	bool always; /* every login's slice is in it where the host has it */
+	bool v1_only; /* on v2 its figures come without it */
+};
+extern const struct cgroup_controller cgroup_controllers[CONTROLLERS];
+
+/*
+ * The row of a limit: which controller, and the file in each version; a NULL file means that this
+ * version can't enforce it.
+ */
+struct cgroup_limit_info {
+	enum cgroup_controller_id controller;
+	const char *v1_file, *v2_file;
+	const char *v1_unset, *v2_unset; /* what the file holds without the limit */
+	const char *v1_lacks; /* why v1 has no file, for the error */
+};
+extern const struct cgroup_limit_info cgroup_limits[PLAN_LIMITS];
+
+/*
+ * The text to write for a limit; pure. Returns 0, or -EOPNOTSUPP with reterr when this version of
+ * cgroups can't express it.
+ */
+int cgroup_limit_text(const struct plan *plan, enum plan_limit_kind kind, bool v2,
+		      uint64_t page_size, char ret_text[CGROUP_VALUE_MAX], struct failure *reterr);
+/* Does what the kernel holds mean what was written? Pure. Sizes are compared in whole pages. */
+bool cgroup_limit_holds(const char *wanted, const char *held, uint64_t page_size);
+
+/* "MOUNT/carrel.slice/user-UID.slice"; returns an O_PATH descriptor. */
+int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
+		      struct failure *reterr);
+
+/* A controller file below dir_fd: trailing newline cut. -errno. */
+int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size);
+int cgroup_write_file(int dir_fd, const char *file, const char *text);
+
+/* Set and read back every limit of the controllers in one hierarchy. */
+int cgroup_apply_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
+			const struct plan *plan, struct failure *reterr);
+
+/* v1: a new cpuset is empty, and takes no process until it has CPUs and memory nodes. */
+int cgroup_v1_fill_cpuset(int parent_fd, int child_fd, struct failure *reterr);
+/* v2: enable these controllers for the children of dir_fd. */
+int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, struct failure *reterr);
+/* v2: the controllers that the mount offers, as bits. */
+uint32_t cgroup_v2_offers(const char *mount);
+
+#endif

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/mnt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/convert.h"
+#include "core/sys.h"
+
+#define X11_DIR "/tmp/.X11-unix"
+#define SAFE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+
+/* What the steps hand on to each other. */
+struct mounter {
+	const struct plan *plan;
+	const struct login *login;
+	int tmpfs_fd; /* root of the private tmpfs, attached below the first directory */
+	int x11_fd; /* a clone of the host's X socket directory, detached; or -1 */
+	unsigned int tmp_dirs; /* how many directories the tmpfs has */
+};
+
+static int open_path(const char *path, uint64_t flags, struct failure *reterr)
+{
+	int fd = sys_openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC | flags, RESOLVE_NO_SYMLINKS);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ELOOP)
+		return failure_say(
+			reterr, ELOOP,
+			"%s is, or passes through, a symbolic link: the policy must have "
+			"the real path",
+			path);
+	return failure_set(reterr, errno, "open %s", path);
+}
+
+static int attach(int tree_fd, int target_fd, const char *what, const char *target,
+		  struct failure *reterr)
+{
+	if (sys_move_mount(tree_fd, target_fd) < 0)
+		return failure_set(reterr, errno, "mount %s on %s", what, target);
+	return 0;
+}
+
+static int attach_at(int tree_fd, const char *what, const char *target, struct failure *reterr)
+{
+	_close_ int target_fd = open_path(target, 0, reterr);
+
+	return target_fd < 0 ? target_fd : attach(tree_fd, target_fd, what, target, reterr);
+}
+
+/* A new, detached file system with up to four string options, NULL-terminated pairs. */
+static int make_fs(const char *type, const char *const options[][2], unsigned int attributes,
+		   struct failure *reterr)
+{
+	_close_ int fs_fd = sys_fsopen(type);
+
+	if (fs_fd < 0)
+		return failure_set(reterr, errno, "open a new %s", type);
+	for (size_t i = 0; options[i][0]; i++) {
+		if (sys_fsconfig_string(fs_fd, options[i][0], options[i][1]) < 0)
+			return failure_set(reterr, errno, "set %s=%s of a new %s", options[i][0],
+					   options[i][1], type);
+	}
+	if (sys_fsconfig_create(fs_fd) < 0)
+		return failure_set(reterr, errno, "create a new %s", type);
+	int mount_fd = sys_fsmount(fs_fd, attributes);
+
+	if (mount_fd < 0)
+		return failure_set(reterr, errno, "mount a new %s", type);
+	return mount_fd;
+}
+
+static int apply_propagation(struct mounter *mounter, const struct plan_step *step,
+			     struct failure *reterr)
+{
+	unsigned long flags =
+		mounter->plan->propagation == PROPAGATION_PRIVATE ? MS_PRIVATE : MS_SLAVE;
+
+	(void)step;
+	if (sys_mount(NULL, "/", NULL, MS_REC | flags) < 0)
+		return failure_set(reterr, errno, "make all mounts %s",
+				   flags == MS_SLAVE ? "slaves of the host's" : "private");
+	return 0;
+}
+
+/*
+ * X clients of a user who sits at the machine, or runs Xvfb, need the host's X socket directory. Only
+ * the real one: root's, a directory, with the sticky bit.
+ */
+static int clone_x11(void)
+{
+	struct stat st;
+	_close_ int fd = sys_openat2(AT_FDCWD, X11_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC,
+				     RESOLVE_NO_SYMLINKS);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISVTX))
+		return -1;
+	return sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
+static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
+		       struct failure *reterr)
+{
+	const struct plan *plan = mounter->plan;
+	char size[24], inodes[24];
+	const char *const options[][2] = {{"source", "carrel"},
+					  {"size", size},
+					  {"nr_inodes", inodes},
+					  {"mode", "0700"},
+					  {NULL, NULL}};
+
+	/* tmpfs(5): 0 means no limit for both. */
+	(void)snprintf(size, sizeof(size), "%llu",
+		       plan->tmp_size == CONVERT_MAX ? 0ULL : (unsigned long long)plan->tmp_size);
+	(void)snprintf(inodes, sizeof(inodes), "%llu",
+		       plan->tmp_inodes == CONVERT_MAX ? 0ULL
+						       : (unsigned long long)plan->tmp_inodes);
+	mounter->x11_fd = clone_x11();
+	mounter->tmpfs_fd =
+		make_fs("tmpfs", options,
+			SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0), reterr);
+	if (mounter->tmpfs_fd < 0)
+		return mounter->tmpfs_fd;
+	/*
+	 * Its root, root's alone, is covered by the first directory of it, which goes on top. The
+	 * plan has that directory's step right after this one.
+	 */
+	return attach_at(mounter->tmpfs_fd, "the private tmpfs", step[1].target, reterr);
+}
+
+static int put_x11(struct mounter *mounter, int tmp_fd, struct failure *reterr)
+{
+	if (mounter->x11_fd < 0)
+		return 0;
+	if (mkdirat(tmp_fd, ".X11-unix", 0755) < 0)
+		return failure_set(reterr, errno, "make %s", X11_DIR);
+	_close_ int target_fd =
+		openat(tmp_fd, ".X11-unix", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (target_fd < 0)
+		return failure_set(reterr, errno, "open %s", X11_DIR);
+	return attach(mounter->x11_fd, target_fd, "the X socket directory", X11_DIR, reterr);
+}
+
+static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
+			 struct failure *reterr)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%u", mounter->tmp_dirs++);
+	if (mkdirat(mounter->tmpfs_fd, name, 01777) < 0)
+		return failure_set(reterr, errno, "make the private %s", step->target);
+	if (fchmodat(mounter->tmpfs_fd, name, 01777, 0) < 0)
+		return failure_set(reterr, errno, "set the mode of the private %s", step->target);
+	_close_ int tree_fd =
+		sys_open_tree(mounter->tmpfs_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree_fd < 0)
+		return failure_set(reterr, errno, "clone the private %s", step->target);
+	int r = attach_at(tree_fd, "the private directory", step->target, reterr);
+
+	if (r == 0 && strcmp(step->target, "/tmp") == 0)
+		r = put_x11(mounter, tree_fd, reterr);
+	return r;
+}
+
+static int apply_proc(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
+{
+	static const char *const invisible[][2] = {{"hidepid", "invisible"}, {NULL, NULL}};
+	_close_ int fd = make_fs("proc", mounter->plan->proc_invisible ? invisible : invisible + 1,
+				 SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+
+	(void)step;
+	return fd < 0 ? fd : attach_at(fd, "a fresh proc", "/proc", reterr);
+}
+
+static int apply_mqueue(struct mounter *mounter, const struct plan_step *step,
+			struct failure *reterr)
+{
+	static const char *const none[][2] = {{NULL, NULL}};
+	_close_ int target_fd = sys_openat2(AT_FDCWD, "/dev/mqueue",
+					    O_PATH | O_DIRECTORY | O_CLOEXEC, RESOLVE_NO_SYMLINKS);
+
+	(void)mounter;
+	(void)step;
+	if (target_fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return 0; /* nothing of the host's is there to be seen */
+	if (target_fd < 0)
+		return failure_set(reterr, errno, "open /dev/mqueue");
+	_close_ int fd = make_fs("mqueue", none, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+
+	return fd < 0 ? fd : attach(fd, target_fd, "a fresh mqueue", "/dev/mqueue", reterr);
+}
+
+static int clone_tree(int fd, const char *path, struct failure *reterr)
+{
+	int tree_fd =
+		sys_open_tree(fd, "",
+			      AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return tree_fd < 0 ? failure_set(reterr, errno, "clone the mounts at %s", path) : tree_fd;
+}
+
+/*
+ * Open the user's home with the user's file system identity (setfsuid(2) affects this thread alone,
+ * and takes the file capabilities away with it). Returns O_PATH descriptor or -errno.
+ */
+static int open_home(const struct mounter *mounter, int root_fd, const char *name)
+{
+	(void)setfsgid(mounter->login->gid);
+	(void)setfsuid(mounter->login->uid);
+	int fd = openat(root_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int err = errno;
+
+	(void)setfsuid(0);
+	(void)setfsgid(0);
+	return fd < 0 ? -err : fd;
+}
+
+/*
+ * The one home that stays visible under a home root: `rest` is its path below that root. What lies
+ * between is made as empty directories.
+ */
+static int keep_home(const struct mounter *mounter, const char *home, const char *rest, int real_fd,
+		     int cover_fd, struct failure *reterr)
+{
+	_free_ char *path = strdup(rest);
+	_close_ int real = dup(real_fd), cover = dup(cover_fd);
+	char *next = path, *name;
+	struct stat st;
+
+	if (!path || real < 0 || cover < 0)
+		return failure_set(reterr, errno ? errno : ENOMEM, "prepare the home %s", home);
+	while ((name = strsep(&next, "/"))) {
+		int fd = open_home(mounter, real, name);
+
+		if (fd == -ENOENT)
+			return 0; /* no home (yet): there is nothing to show */
+		if (fd < 0)
+			return failure_set(reterr, -fd, "reach the home %s as its user", home);
+		close_fd(&real);
+		real = fd;
+		if (fstat(real, &st) < 0)
+			return failure_set(reterr, errno, "look at the home %s", home);
+		if (!S_ISDIR(st.st_mode))
+			return failure_say(reterr, ENOTDIR,
+					   "hide_homes: the home %s is not a directory (a symbolic "
+					   "link is not followed): set the real path in passwd",
+					   home);
+		if (mkdirat(cover, name, 0755) < 0)
+			return failure_set(reterr, errno, "make %s of the home %s", name, home);
+		fd = openat(cover, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return failure_set(reterr, errno, "open %s of the home %s", name, home);
+		close_fd(&cover);
+		cover = fd;
+	}
+	_close_ int tree_fd = clone_tree(real, home, reterr);
+
+	return tree_fd < 0 ? tree_fd : attach(tree_fd, cover, "the user's home", home, reterr);
+}
+
+static int apply_hide_homes(struct mounter *mounter, const struct plan_step *step,
+			    struct failure *reterr)
+{
+	static const char *const options[][2] = {{"source", "carrel"},
+						 {"size", "64k"},
+						 {"nr_inodes", "16"},
+						 {"mode", "0755"},
+						 {NULL, NULL}};
+	size_t root_len = strlen(step->target);
+	_close_ int real_fd = sys_openat2(AT_FDCWD, step->target, O_PATH | O_DIRECTORY | O_CLOEXEC,
+					  RESOLVE_NO_SYMLINKS);
+
+	if (real_fd < 0 && errno == ENOENT)
+		return 0;
+	if (real_fd < 0)
+		return failure_set(reterr, errno, "hide_homes: open the home root %s",
+				   step->target);
+	_close_ int cover_fd = make_fs("tmpfs", options, SAFE_ATTRIBUTES, reterr);
+
+	if (cover_fd < 0)
+		return cover_fd;
+	/* Attached before the home goes into it: a detached tree takes no mounts before 6.15. */
+	int r = attach(cover_fd, real_fd, "an empty directory", step->target, reterr);
+
+	if (r == 0 && step->source)
+		r = keep_home(mounter, step->source, step->source + root_len + 1, real_fd, cover_fd,
+			      reterr);
+	if (r == 0 && sys_mount_setattr(cover_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
+		r = failure_set(reterr, errno, "make the cover of %s read-only", step->target);
+	return r;
+}
+
+static int apply_bind(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
+{
+	_close_ int source_fd = open_path(step->source, 0, reterr);
+
+	(void)mounter;
+	if (source_fd < 0)
+		return failure_wrap(reterr, "bind");
+	_close_ int tree_fd = clone_tree(source_fd, step->source, reterr);
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (step->read_only && sys_mount_setattr(tree_fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0) < 0)
+		return failure_set(reterr, errno, "make the bind of %s read-only", step->source);
+	int r = attach_at(tree_fd, step->source, step->target, reterr);
+
+	return r < 0 ? failure_wrap(reterr, "bind") : 0;
+}
+
+static int apply_read_only(struct mounter *mounter, const struct plan_step *step,
+			   struct failure *reterr)
+{
+	_close_ int target_fd = open_path(step->target, 0, reterr);
+
+	(void)mounter;
+	if (target_fd < 0)
+		return failure_wrap(reterr, "read_only");
+	_close_ int tree_fd = clone_tree(target_fd, step->target, reterr);
+
+	if (tree_fd < 0)
+		return tree_fd;
+	if (sys_mount_setattr(tree_fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0) < 0)
+		return failure_set(reterr, errno, "make %s read-only", step->target);
+	return attach(tree_fd, target_fd, "its read-only view", step->target, reterr);
+}
+
+static int hide_file(int target_fd, const char *target, struct failure *reterr)
+{
+	_close_ int source_fd = open_path("/dev/null", 0, reterr);
+
+	if (source_fd < 0)
+		return source_fd;
+	_close_ int tree_fd = clone_tree(source_fd, "/dev/null", reterr);
+
+	if (tree_fd < 0)
+		return tree_fd;
+	/* nodev turns the device into something that nobody can open (mount(2)). */
+	if (sys_mount_setattr(tree_fd, 0, MOUNT_ATTR_RDONLY | SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC,
+			      0) < 0)
+		return failure_set(reterr, errno, "make the cover of %s unusable", target);
+	return attach(tree_fd, target_fd, "an empty file", target, reterr);
+}
+
+static int apply_hide(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
+{
+	static const char *const mask[][2] = {{"source", "carrel"},
+					      {"size", "4k"},
+					      {"nr_inodes", "2"},
+					      {"mode", "0000"},
+					      {NULL, NULL}};
+	struct stat st;
+	_close_ int target_fd = open_path(step->target, 0, reterr);
+
+	(void)mounter;
+	if (target_fd == -ENOENT)
+		return 0; /* what is not there needs no hiding */
+	if (target_fd < 0)
+		return failure_wrap(reterr, "hide");
+	if (fstat(target_fd, &st) < 0)
+		return failure_set(reterr, errno, "hide: look at %s", step->target);
+	if (!S_ISDIR(st.st_mode))
+		return hide_file(target_fd, step->target, reterr);
+	_close_ int mask_fd =
+		make_fs("tmpfs", mask, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+			reterr);
+
+	return mask_fd < 0 ? mask_fd
+			   : attach(mask_fd, target_fd, "an empty directory", step->target, reterr);
+}
+
+static int (*const appliers[])(struct mounter *mounter, const struct plan_step *step,
+			       struct failure *reterr) = {
+	[STEP_PROPAGATION] = apply_propagation,
+	[STEP_TMPFS] = apply_tmpfs,
+	[STEP_TMP_DIR] = apply_tmp_dir,
+	[STEP_PROC] = apply_proc,
+	[STEP_MQUEUE] = apply_mqueue,
+	[STEP_CGROUP_VIEW] = NULL, /* mnt_apply_cgroup_view() */
+	[STEP_HIDE_HOMES] = apply_hide_homes,
+	[STEP_BIND] = apply_bind,
+	[STEP_READ_ONLY] = apply_read_only,
+	[STEP_HIDE] = apply_hide,
+};
+_Static_assert(ARRAY_SIZE(appliers) == STEP_HIDE + 1, "a row for each kind of step");
+
+int mnt_apply(const struct plan *plan, const struct login *login, struct failure *reterr)
+{
+	struct mounter mounter = {.plan = plan, .login = login, .tmpfs_fd = -1, .x11_fd = -1};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->step_count; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (appliers[step->kind])
+			r = appliers[step->kind](&mounter, step, reterr);
+	}
+	close_fd(&mounter.tmpfs_fd);
+	close_fd(&mounter.x11_fd);
+	return r;
+}
+
+static int view_hierarchy(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
+			  struct failure *reterr)
+{
+	char path[160];
+	int len = snprintf(path, sizeof(path), "%s/carrel.slice/user-%u.slice", hierarchy->mount,
+			   uid);
+
+	if (len < 0 || (size_t)len >= sizeof(path))
+		return failure_say(reterr, ENAMETOOLONG, "view of %s", hierarchy->mount);
+	_close_ int tree_fd =
+		sys_open_tree(AT_FDCWD, path,
+			      AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (tree_fd < 0)
+		return failure_set(reterr, errno, "clone the cgroup %s", path);
+	/* Followed: the distribution may mount cpu,cpuacct and link cpu to it. /sys is root's. */
+	_close_ int target_fd = open(hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (target_fd < 0)
+		return failure_set(reterr, errno, "open %s", hierarchy->mount);
+	return attach(tree_fd, target_fd, "the user's slice", hierarchy->mount, reterr);
+}
+
+int mnt_apply_cgroup_view(const struct plan *plan, const struct cgroup_set *set,
+			  struct failure *reterr)
+{
+	bool wanted = false;
+	int r = 0;
+
+	for (size_t i = 0; i < plan->step_count; i++)
+		wanted = wanted || plan->steps[i].kind == STEP_CGROUP_VIEW;
+	for (size_t i = 0; wanted && r == 0 && i < set->count; i++)
+		r = view_hierarchy(&set->hierarchies[i], set->uid, reterr);
+	return r;
+}

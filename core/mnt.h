@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mnt - carry out a plan's mount steps in a fresh mount namespace; decides nothing.
+ *
+ * The caller is PID 1 of the sandbox to be: root with all capabilities, alone in its new
+ * namespaces, in the user's cgroup already. A target is opened once, without following symbolic
+ * links (openat2, RESOLVE_NO_SYMLINKS), and after that there is only the descriptor; trees are built
+ * detached and attached last. The user's home is reached with the user's own file system identity,
+ * since root may be nobody there (NFS root_squash).
+ *
+ * Needs Linux 5.12 (mount_setattr). A detached mount can't be cloned before 6.15, so the tmpfs is
+ * attached below the first private directory before its directories are cloned.
+ */
+#ifndef CARREL_MNT_H
+#define CARREL_MNT_H
+
+#include "core/cgroup.h"
+#include "core/failure.h"
+#include "core/plan.h"
+
+/* All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups. */
+int mnt_apply(const struct plan *plan, const struct login *login, struct failure *reterr);
+
+/* STEP_CGROUP_VIEW, where the plan has it: the slice in place of each hierarchy's root. */
+int mnt_apply_cgroup_view(const struct plan *plan, const struct cgroup_set *set,
+			  struct failure *reterr);
+
+#endif

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order of the steps, and why. mnt_apply() carries them out as they stand.
+ *
+ *   propagation  first: whatever is mounted before it would show up on the host.
+ *   tmpfs        before its directories, which are bound from it; detached, so that nobody sees it
+ *                half made.
+ *   tmp dirs     before everything that may name a path in /tmp: a bind to /tmp/shared must land in
+ *                the private one.
+ *   proc         before the admin's paths: none of those may lie in it, so that it stays whole, and
+ *                the kernel lets a user namespace mount its own only where a whole one is seen.
+ *   mqueue,      after the private directories, one of which may be above them; before the admin's
+ *   cgroup view  paths, so that `hide` can cover them.
+ *   hide_homes   before bind: a bind to a directory in the user's own home lands in the home that is
+ *                seen, and the source of a bind can't be a home that is hidden.
+ *   bind         before read_only and hide: these hold for what was bound as well.
+ *   read_only    before hide: a path that is hidden already could not be found any more.
+ *   hide         last: nothing is mounted over it or beside it, so nothing brings it back.
+ */
+#include "core/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/convert.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+#define HOSTNAME_MAX 64 /* the kernel's __NEW_UTS_LEN */
+
+/* Refuse a value: "KEY (FILE:LINE): WHAT". */
+#define refuse(value, key, reterr, fmt, ...)                                                       \
+	failure_say(reterr, EINVAL, "%s (%s:%d): " fmt, policy_keys[key].name,                     \
+		    (value)->file ? (value)->file : "default", (value)->line, __VA_ARGS__)
+
+/* Paths --------------------------------------------------------------------------------------- */
+
+/* Is it `top`, or below it? Both absolute and normal, as policy values are. */
+static bool path_is_in(const char *path, const char *top)
+{
+	size_t len = strlen(top);
+
+	if (len == 1) /* "/" */
+		return true;
+	return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+static bool path_is_below(const char *path, const char *top)
+{
+	return path_is_in(path, top) && strcmp(path, top) != 0;
+}
+
+/*
+ * A home as NSS has it, made normal without a look at the disk: no "//", no "/./", no slash at the
+ * end. NULL with errno 0 when there is nothing to show: it is not absolute, or climbs with "..".
+ */
+static char *normal_home(const char *home)
+{
+	char *normal, *to;
+
+	errno = 0;
+	if (!home || home[0] != '/')
+		return NULL;
+	normal = malloc(strlen(home) + 1);
+	if (!normal) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	to = normal;
+	while (*home) {
+		size_t len;
+
+		home += strspn(home, "/");
+		len = strcspn(home, "/");
+		if (len == 2 && memcmp(home, "..", 2) == 0) {
+			free(normal);
+			errno = 0;
+			return NULL;
+		}
+		if (len > 0 && !(len == 1 && home[0] == '.')) {
+			*to++ = '/';
+			memcpy(to, home, len);
+			to += len;
+		}
+		home += len;
+	}
+	*to = '\0';
+	return normal;
+}
+
+/* Steps --------------------------------------------------------------------------------------- */
+
+static int out_of_memory(struct failure *reterr)
+{
+	return failure_set(reterr, ENOMEM, "plan the login");
+}
+
+/* plan->steps has room: count_steps() has seen to it. The strings are copied; NULL stays NULL. */
+static int add_step(struct plan *plan, enum plan_step_kind kind, const char *target,
+		    const char *source, struct failure *reterr)
+{
+	struct plan_step *step = &plan->steps[plan->step_count];
+
+	*step = (struct plan_step){.kind = kind};
+	if (target)
+		step->target = strdup(target);
+	if (source)
+		step->source = strdup(source);
+	plan->step_count++; /* plan_free() takes it from here */
+	if ((target && !step->target) || (source && !step->source))
+		return out_of_memory(reterr);
+	return 0;
+}
+
+static size_t count_words(const struct effective *effective, enum policy_key key)
+{
+	char **words = effective_words(effective, key);
+	size_t count = 0;
+
+	while (words && words[count])
+		count++;
+	return count;
+}
+
+/* No fewer than there will be. */
+static size_t count_steps(const struct effective *effective)
+{
+	static const enum policy_key lists[] = {KEY_PRIVATE_TMP, KEY_HOST_HOME_ROOTS, KEY_BIND,
+						KEY_READ_ONLY, KEY_HIDE};
+	size_t count = STEP_HIDE + 1; /* one of each kind, for those that come once */
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		count += count_words(effective, lists[i]);
+	return count;
+}
+
+/*
+ * May something be mounted there? Not over the root, which stays what it was for whoever holds it
+ * already, and nowhere in /proc: the kernel then refuses user namespaces a procfs of their own.
+ */
+static int check_target(const struct policy_value *value, enum policy_key key, const char *target,
+			struct failure *reterr)
+{
+	if (strcmp(target, "/") == 0)
+		return refuse(value, key, reterr, "%s: expected a path below /", target);
+	if (path_is_in(target, "/proc"))
+		return refuse(value, key, reterr, "%s: expected a path outside of /proc", target);
+	return 0;
+}
+
+static int check_tmp_dir(const struct policy_value *value, const char *target,
+			 struct failure *reterr)
+{
+	int r = check_target(value, KEY_PRIVATE_TMP, target, reterr);
+
+	if (r < 0)
+		return r;
+	if (path_is_in(target, "/sys"))
+		return refuse(value, KEY_PRIVATE_TMP, reterr,
+			      "%s: expected a directory outside of /sys", target);
+	for (char **other = value->words; *other; other++)
+		if (path_is_below(target, *other))
+			return refuse(value, KEY_PRIVATE_TMP, reterr,
+				      "%s: lies in %s; expected directories apart from each other",
+				      target, *other);
+	return 0;
+}
+
+static bool seen_before(char **words, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(words[i], words[index]) == 0)
+			return true;
+	return false;
+}
+
+/* In the order of the policy: none of them lies in another, so any order does. */
+static int add_private_tmp(const struct effective *effective, struct plan *plan,
+			   struct failure *reterr)
+{
+	const struct policy_value *value = effective->values[KEY_PRIVATE_TMP];
+	int r;
+
+	if (count_words(effective, KEY_PRIVATE_TMP) == 0)
+		return 0;
+	r = add_step(plan, STEP_TMPFS, NULL, NULL, reterr);
+	for (size_t i = 0; r == 0 && value->words[i]; i++) {
+		if (seen_before(value->words, i))
+			continue;
+		r = check_tmp_dir(value, value->words[i], reterr);
+		if (r == 0)
+			r = add_step(plan, STEP_TMP_DIR, value->words[i], NULL, reterr);
+	}
+	return r;
+}
+
+/* The fresh views of kernel file systems. */
+static int add_views(struct plan *plan, struct failure *reterr)
+{
+	int r = 0;
+
+	if (plan->namespaces & BIT(NS_PID))
+		r = add_step(plan, STEP_PROC, NULL, NULL, reterr);
+	if (r == 0 && (plan->namespaces & BIT(NS_IPC)))
+		r = add_step(plan, STEP_MQUEUE, NULL, NULL, reterr);
+	if (r == 0 && plan->cgroup != CGROUP_NONE)
+		r = add_step(plan, STEP_CGROUP_VIEW, NULL, NULL, reterr);
+	return r;
+}
+
+/* A home root in another one has vanished by the time it would be its turn. */
+static bool is_covered(char **roots, size_t index)
+{
+	for (size_t i = 0; roots[i]; i++)
+		if (path_is_below(roots[index], roots[i]))
+			return true;
+	return seen_before(roots, index);
+}
+
+static int add_hidden_homes(const struct effective *effective, const char *home, struct plan *plan,
+			    struct failure *reterr)
+{
+	const struct policy_value *value = effective->values[KEY_HOST_HOME_ROOTS];
+	int r = 0;
+
+	if (!effective_number(effective, KEY_HIDE_HOMES))
+		return 0;
+	for (size_t i = 0; r == 0 && value->words && value->words[i]; i++) {
+		const char *root = value->words[i];
+
+		r = check_target(value, KEY_HOST_HOME_ROOTS, root, reterr);
+		if (r == 0 && !is_covered(value->words, i))
+			r = add_step(plan, STEP_HIDE_HOMES, root,
+				     home && path_is_below(home, root) ? home : NULL, reterr);
+	}
+	return r;
+}
+
+/* word: SRC:DST or SRC:DST:ro, as policy_value_parse() lets through. */
+static int add_bind(const struct policy_value *value, const char *word, struct plan *plan,
+		    struct failure *reterr)
+{
+	_free_ char *source = strdup(word);
+	char *target, *mode;
+	int r;
+
+	if (!source)
+		return out_of_memory(reterr);
+	target = strchr(source, ':');
+	if (!target)
+		return refuse(value, KEY_BIND, reterr, "%s: expected SRC:DST or SRC:DST:ro", word);
+	*target++ = '\0';
+	mode = strchr(target, ':');
+	if (mode)
+		*mode++ = '\0';
+	if (mode && strcmp(mode, "ro") != 0)
+		return refuse(value, KEY_BIND, reterr, "%s: expected SRC:DST or SRC:DST:ro", word);
+	r = check_target(value, KEY_BIND, target, reterr);
+	if (r == 0)
+		r = add_step(plan, STEP_BIND, target, source, reterr);
+	if (r == 0)
+		plan->steps[plan->step_count - 1].read_only = mode != NULL;
+	return r;
+}
+
+/* What the admin names: binds, then read_only, then hide. */
+static int add_paths(const struct effective *effective, struct plan *plan, struct failure *reterr)
+{
+	static const struct {
+		enum policy_key key;
+		enum plan_step_kind kind;
+	} lists[] = {
+		{KEY_BIND, STEP_BIND},
+		{KEY_READ_ONLY, STEP_READ_ONLY},
+		{KEY_HIDE, STEP_HIDE},
+	};
+	int r = 0;
+
+	for (size_t l = 0; l < ARRAY_SIZE(lists); l++) {
+		const struct policy_value *value = effective->values[lists[l].key];
+
+		for (size_t i = 0; r == 0 && value->words && value->words[i]; i++) {
+			if (lists[l].kind == STEP_BIND) {
+				r = add_bind(value, value->words[i], plan, reterr);
+				continue;
+			}
+			r = check_target(value, lists[l].key, value->words[i], reterr);
+			if (r == 0 && !seen_before(value->words, i))
+				r = add_step(plan, lists[l].kind, value->words[i], NULL, reterr);
+		}
+	}
+	return r;
+}
+
+static int build_steps(const struct effective *effective, const struct login *login,
+		       struct plan *plan, struct failure *reterr)
+{
+	_free_ char *home = NULL;
+	int r;
+
+	if (!(plan->namespaces & BIT(NS_MOUNT)))
+		return 0;
+	home = normal_home(login->home);
+	if (!home && errno == ENOMEM)
+		return out_of_memory(reterr);
+	plan->steps = calloc(count_steps(effective), sizeof(*plan->steps));
+	if (!plan->steps)
+		return out_of_memory(reterr);
+	r = add_step(plan, STEP_PROPAGATION, NULL, NULL, reterr);
+	if (r == 0)
+		r = add_private_tmp(effective, plan, reterr);
+	if (r == 0)
+		r = add_views(plan, reterr);
+	if (r == 0)
+		r = add_hidden_homes(effective, home, plan, reterr);
+	if (r == 0)
+		r = add_paths(effective, plan, reterr);
+	return r;
+}
+
+/* Sizes and limits ---------------------------------------------------------------------------- */
+
+/* Bytes: a percentage is of the machine's memory, rounded down to whole pages. */
+static int resolve_size(const struct policy_value *value, enum policy_key key,
+			const struct plan_facts *facts, uint64_t *ret_bytes, struct failure *reterr)
+{
+	uint64_t bytes = value->number;
+
+	if (value->percent) {
+		if (facts->memory_total == 0 || facts->page_size == 0)
+			return refuse(value, key, reterr,
+				      "%s: the machine's memory is not known; expected bytes",
+				      value->text);
+		/* In two parts, so that no product overflows. */
+		bytes = facts->memory_total / 100 * value->number +
+			facts->memory_total % 100 * value->number / 100;
+		bytes -= bytes % facts->page_size;
+	}
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static const struct {
+	enum policy_key key;
+	bool size;
+} limit_keys[PLAN_LIMITS] = {
+	[LIMIT_MEMORY_MAX] = {KEY_MEMORY_MAX, true},  [LIMIT_MEMORY_HIGH] = {KEY_MEMORY_HIGH, true},
+	[LIMIT_SWAP_MAX] = {KEY_SWAP_MAX, true},      [LIMIT_CPU_MAX] = {KEY_CPU_MAX, false},
+	[LIMIT_CPU_WEIGHT] = {KEY_CPU_WEIGHT, false}, [LIMIT_CPUS] = {KEY_CPUS, false},
+	[LIMIT_PIDS_MAX] = {KEY_PIDS_MAX, false},
+};
+_Static_assert(PLAN_LIMITS == 7, "a new limit needs its row in limit_keys");
+
+static int build_limits(const struct effective *effective, const struct plan_facts *facts,
+			struct plan *plan, struct failure *reterr)
+{
+	const struct plan_limit *max = &plan->limits[LIMIT_MEMORY_MAX];
+	const struct plan_limit *high = &plan->limits[LIMIT_MEMORY_HIGH];
+
+	for (size_t i = 0; i < PLAN_LIMITS; i++) {
+		enum policy_key key = limit_keys[i].key;
+		const struct policy_value *value = effective->values[key];
+		struct plan_limit *limit = &plan->limits[i];
+		int r = 0;
+
+		*limit = (struct plan_limit){.value = CONVERT_MAX, .key = key};
+		if (!value->set || value->number == CONVERT_MAX)
+			continue;
+		limit->set = true;
+		limit->value = value->number;
+		if (limit_keys[i].size)
+			r = resolve_size(value, key, facts, &limit->value, reterr);
+		if (r < 0)
+			return r;
+		if (i == LIMIT_CPUS)
+			limit->text = value->words ? value->words[0] : NULL;
+	}
+	if (high->set && high->value > max->value)
+		return refuse(effective->values[KEY_MEMORY_HIGH], KEY_MEMORY_HIGH, reterr,
+			      "%s: expected no more than memory_max, %s (%s:%d)",
+			      effective->values[KEY_MEMORY_HIGH]->text,
+			      effective->values[KEY_MEMORY_MAX]->text,
+			      effective->values[KEY_MEMORY_MAX]->file,
+			      effective->values[KEY_MEMORY_MAX]->line);
+	return 0;
+}
+
+bool plan_has_limits(const struct plan *plan)
+{
+	for (size_t i = 0; i < PLAN_LIMITS; i++)
+		if (plan->limits[i].set)
+			return true;
+	return false;
+}
+
+/* tmpfs(5) takes 0, of bytes and of inodes, as "no limit": the opposite of what was written. */
+static int build_tmp_limits(const struct effective *effective, const struct plan_facts *facts,
+			    struct plan *plan, struct failure *reterr)
+{
+	const struct policy_value *size = effective->values[KEY_TMP_SIZE];
+	const struct policy_value *inodes = effective->values[KEY_TMP_INODES];
+	int r = resolve_size(size, KEY_TMP_SIZE, facts, &plan->tmp_size, reterr);
+
+	if (r < 0)
+		return r;
+	if (plan->tmp_size == 0)
+		return refuse(size, KEY_TMP_SIZE, reterr, "%s: expected more than nothing",
+			      size->text);
+	plan->tmp_inodes = inodes->number;
+	if (plan->tmp_inodes == 0)
+		return refuse(inodes, KEY_TMP_INODES, reterr, "%s: expected more than nothing",
+			      inodes->text);
+	return 0;
+}
+
+/* Host name ----------------------------------------------------------------------------------- */
+
+static bool is_host_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '.';
+}
+
+struct host_text {
+	char text[HOSTNAME_MAX + 1];
+	size_t len;
+};
+
+static bool host_add(struct host_text *host, const char *more, size_t len)
+{
+	if (len > HOSTNAME_MAX - host->len)
+		return false;
+	memcpy(host->text + host->len, more, len);
+	host->len += len;
+	return true;
+}
+
+/* A name from outside of the policy: what a host name can't hold becomes '-'. */
+static bool host_add_name(struct host_text *host, const char *name)
+{
+	for (; *name; name++)
+		if (!host_add(host, is_host_char(*name) ? name : "-", 1))
+			return false;
+	return true;
+}
+
+static int build_hostname(const struct effective *effective, const struct login *login,
+			  const char *host_name, struct plan *plan, struct failure *reterr)
+{
+	const struct policy_value *value = effective->values[KEY_HOSTNAME];
+	const char *text = value->words ? value->words[0] : NULL;
+	struct host_text host = {0};
+	bool fits = true;
+
+	if (!(plan->namespaces & BIT(NS_UTS)) || !text || !*text)
+		return 0;
+	while (*text && fits) {
+		if (text[0] == '%' && text[1] == 'u')
+			fits = host_add_name(&host, login->user);
+		else if (text[0] == '%' && text[1] == 'h')
+			fits = host_add_name(&host, host_name);
+		else if (is_host_char(*text))
+			fits = host_add(&host, text, 1);
+		else /* a "%%" as well: it would be a '%', which no host name holds */
+			return refuse(value, KEY_HOSTNAME, reterr,
+				      "%s: expected letters, digits, '-', '.', %%u and %%h",
+				      value->text);
+		text += *text == '%' ? 2 : 1;
+	}
+	if (!fits || host.len == 0)
+		return refuse(value, KEY_HOSTNAME, reterr,
+			      "%s: becomes too long or empty for %s; expected 1 to %d characters",
+			      value->text, login->user, HOSTNAME_MAX);
+	plan->hostname = strdup(host.text);
+	return plan->hostname ? 0 : out_of_memory(reterr);
+}
+
+/* The whole ----------------------------------------------------------------------------------- */
+
+static int build(const struct effective *effective, const struct login *login,
+		 const struct plan_facts *facts, const char *host_name, struct plan *plan,
+		 struct failure *reterr)
+{
+	int r;
+
+	plan->cgroup = (enum choice_cgroup)effective_number(effective, KEY_HOST_CGROUP);
+	plan->propagation =
+		(enum choice_propagation)effective_number(effective, KEY_HOST_MOUNT_PROPAGATION);
+	plan->namespaces = effective_number(effective, KEY_NAMESPACES);
+	plan->tmp_noexec = effective_number(effective, KEY_TMP_NOEXEC) != 0;
+	plan->proc_invisible = effective_number(effective, KEY_PROC) == PROC_INVISIBLE;
+	plan->bounding_set = effective_number(effective, KEY_CAPABILITIES);
+	plan->no_new_privs = effective_number(effective, KEY_NO_NEW_PRIVS) != 0;
+	plan->sessions_max = effective_number(effective, KEY_SESSIONS_MAX);
+	plan->oom_score_adj = (int)(int64_t)effective_number(effective, KEY_OOM_SCORE_ADJ);
+	r = build_tmp_limits(effective, facts, plan, reterr);
+	if (r == 0)
+		r = build_limits(effective, facts, plan, reterr);
+	if (r == 0)
+		r = build_hostname(effective, login, host_name, plan, reterr);
+	if (r == 0)
+		r = build_steps(effective, login, plan, reterr);
+	return r;
+}
+
+int plan_build(const struct effective *effective, const struct login *login,
+	       const struct plan_facts *facts, const char *host_name, struct plan *ret_plan,
+	       struct failure *reterr)
+{
+	struct plan plan = {0};
+	int r = build(effective, login, facts, host_name, &plan, reterr);
+
+	if (r < 0)
+		plan_free(&plan);
+	else
+		*ret_plan = plan;
+	return r;
+}
+
+void plan_free(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->step_count; i++) {
+		free(plan->steps[i].target);
+		free(plan->steps[i].source);
+	}
+	free(plan->steps);
+	free(plan->hostname);
+	*plan = (struct plan){0};
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/policy_ini.h"
+
+#include <errno.h>
+#include <iniparser.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+
+/*
+ * Lines a dictionary. iniparser looks each key up among all that it has: with the whole of a large
+ * policy in one dictionary the time would grow with the square of its length. 128 is also the size
+ * that a dictionary starts with, so that it never grows.
+ */
+#define LINES_AT_ONCE 120
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3; vm.memfd_noexec = 2 demands it */
+#endif
+
+/*
+ * iniparser 4.2 reads an open file, 4.1 a path alone. Weak: one source and one object for both, and
+ * no probe at build time that could be wrong about the library that is linked in the end.
+ */
+extern dictionary *iniparser_load_file(FILE *in, const char *name) __attribute__((weak));
+
+struct text {
+	char *bytes;
+	size_t size;
+};
+
+static int say_nothing(const char *format, ...)
+{
+	(void)format;
+	return 0;
+}
+
+/* The lines below headers "[sN]"; the caller frees. */
+static int build_text(const struct ini_line *lines, size_t count, struct text *ret_text)
+{
+	enum { HEADER = sizeof("[s18446744073709551615]\n") };
+	_free_ char *bytes = NULL;
+	size_t size = 1, used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		size += HEADER + lines[i].size + 1;
+	bytes = malloc(size);
+	if (!bytes)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || lines[i].section != lines[i - 1].section) {
+			int n = snprintf(bytes + used, size - used, "[s%zu]\n", lines[i].section);
+
+			if (n < 0 || (size_t)n >= size - used)
+				return -ENOSPC;
+			used += (size_t)n;
+		}
+		memcpy(bytes + used, lines[i].bytes, lines[i].size);
+		used += lines[i].size;
+		bytes[used++] = '\n';
+	}
+	ret_text->bytes = steal_ptr(&bytes);
+	ret_text->size = used;
+	return 0;
+}
+
+static int load_stream(const struct text *text, dictionary **ret_dictionary)
+{
+	_fclose_ FILE *in = fmemopen(text->bytes, text->size, "r");
+
+	if (!in)
+		return -errno;
+	*ret_dictionary = iniparser_load_file(in, "policy");
+	return 0;
+}
+
+static int create_memfd(void)
+{
+	int fd = memfd_create("carrel-policy", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 */
+		fd = memfd_create("carrel-policy", MFD_CLOEXEC);
+	return fd;
+}
+
+/*
+ * A memfd, because a path that 4.1 can open must name these very bytes: a file in a directory could
+ * be exchanged between the write and the read, or be left over.
+ */
+static int load_path(const struct text *text, dictionary **ret_dictionary)
+{
+	_close_ int fd = create_memfd();
+	char path[sizeof("/proc/self/fd/-2147483648")];
+	int n;
+
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < text->size;) {
+		ssize_t written = write(fd, text->bytes + at, text->size - at);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return written < 0 ? -errno : -ENOSPC;
+		at += (size_t)written;
+	}
+	n = snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENOSPC;
+	*ret_dictionary = iniparser_load(path);
+	return 0;
+}
+
+/* "sN:KEY" in the dictionary, or NULL; -ENOSPC for a key that no policy has. */
+static int find_value(const dictionary *dict, const struct ini_line *line, const char **ret_value)
+{
+	char name[128];
+	int n = snprintf(name, sizeof(name), "s%zu:%s", line->section, line->key);
+
+	if (n < 0 || (size_t)n >= sizeof(name))
+		return -ENOSPC;
+	*ret_value = dict ? iniparser_getstring(dict, name, NULL) : NULL;
+	return 0;
+}
+
+static int read_some(const struct ini_line *lines, size_t count, size_t first, ini_value *each,
+		     void *arg, struct failure *reterr)
+{
+	struct text text = {0};
+	dictionary *dict = NULL;
+	int r = build_text(lines, count, &text);
+
+	if (r == 0)
+		r = iniparser_load_file ? load_stream(&text, &dict) : load_path(&text, &dict);
+	free(text.bytes);
+	if (r < 0)
+		r = failure_set(reterr, -r, "hand the policy to iniparser");
+	/* No dictionary is a dictionary without any of the lines. */
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const char *value;
+
+		r = find_value(dict, &lines[i], &value);
+		if (r < 0)
+			r = failure_set(reterr, -r, "look up %s", lines[i].key);
+		else
+			r = each(arg, first + i, value);
+	}
+	if (dict)
+		iniparser_freedict(dict);
+	return r;
+}
+
+int policy_ini_read(const struct ini_line *lines, size_t count, ini_value *each, void *arg,
+		    struct failure *reterr)
+{
+	int r = 0;
+
+	/* Its default prints to stderr, which may be the user's. */
+	iniparser_set_error_callback(say_nothing);
+	for (size_t i = 0; r == 0 && i < count; i += LINES_AT_ONCE) {
+		size_t some = count - i < LINES_AT_ONCE ? count - i : LINES_AT_ONCE;
+
+		r = read_some(lines + i, some, i, each, arg, reterr);
+	}
+	return r;
+}

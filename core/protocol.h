@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * protocol - what the module, the helper and `carrel` say to each other.
+ *
+ * SOCK_SEQPACKET, one message a packet, fixed layouts, native byte order (both ends are on one
+ * machine). Every message starts with struct message_head; a message of another version, size or
+ * type than the one awaited is an error, never guessed at. So that a package can be upgraded while
+ * sessions live, PROTOCOL_VERSION changes whenever a layout does, and a peer that sees another
+ * version says so.
+ *
+ *   module                     helper, then warden
+ *   REQUEST            ──▶
+ *                      ◀──     REPLY  + pidfd, cgroup descriptors (SCM_RIGHTS)
+ *   JOINED             ──▶     (compares the caller's namespaces and cgroups)
+ *                      ◀──     VERIFIED
+ *   …session…
+ *   CLOSE              ──▶     (ends the sandbox; no answer)
+ *
+ *   carrel                     warden, on its socket in /run/carrel
+ *   QUERY              ──▶
+ *                      ◀──     INFO
+ */
+#ifndef CARREL_PROTOCOL_H
+#define CARREL_PROTOCOL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/failure.h"
+
+#define PROTOCOL_MAGIC 0x4c524143u /* "CARL" */
+#define PROTOCOL_VERSION 1
+#define PROTOCOL_NAME_MAX 256 /* with NUL; useradd(8) allows 256 at the most */
+#define PROTOCOL_TEXT_MAX 256
+#define PROTOCOL_CGROUPS_MAX 8
+#define PROTOCOL_CGROUP_PATH 512
+#define PROTOCOL_FDS_MAX (1 + PROTOCOL_CGROUPS_MAX)
+#define PROTOCOL_ID_MAX 48
+
+enum message_type {
+	MESSAGE_SPAWNED = 1, /* the spawn's own: carries the helper's pidfd */
+	MESSAGE_REQUEST,
+	MESSAGE_REPLY,
+	MESSAGE_JOINED,
+	MESSAGE_VERIFIED,
+	MESSAGE_CLOSE,
+	MESSAGE_QUERY,
+	MESSAGE_INFO,
+};
+
+struct message_head {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t type;
+	uint32_t size; /* of the whole message */
+};
+
+/* A message that is nothing but its head: JOINED, CLOSE, QUERY, SPAWNED. */
+struct message_plain {
+	struct message_head head;
+};
+
+struct message_request {
+	struct message_head head;
+	uint32_t timeout_ms; /* what is left for everything the helper does */
+	uint32_t debug; /* 0 or 1 */
+	char user[PROTOCOL_NAME_MAX]; /* as PAM has it; all texts are NUL-terminated */
+	char service[PROTOCOL_NAME_MAX];
+	char tty[PROTOCOL_NAME_MAX]; /* or "" */
+	char rhost[PROTOCOL_NAME_MAX]; /* or "" */
+};
+
+enum reply_verdict {
+	REPLY_REFUSED, /* could not be confined: text says why */
+	REPLY_IGNORE, /* the policy leaves this login alone */
+	REPLY_CONFINED, /* the sandbox waits to be joined */
+};
+
+/* What the user may be told, besides the general sentence. */
+enum reply_notice { NOTICE_NONE, NOTICE_SESSIONS_MAX };
+
+struct message_reply {
+	struct message_head head;
+	uint32_t verdict;
+	uint32_t notice;
+	uint64_t namespaces; /* CLONE_NEW* flags for setns(2) */
+	uint64_t bounding_set; /* capability bits that stay */
+	uint32_t no_new_privs;
+	uint32_t cgroup_count;
+	int32_t oom_score_adj_was; /* to be written back on close */
+	uint32_t oom_score_adj_changed;
+	char id[PROTOCOL_ID_MAX];
+	char text[FAILURE_TEXT_MAX]; /* why refused */
+	/*
+	 * The files ("…/tasks" or "…/cgroup.procs") of the cgroups that the caller came from, in the
+	 * order of the descriptors, to go back to. By path: a descriptor kept open over the session
+	 * would be inherited by the user's side of sshd and let it out of its limits (CVE-2021-4197).
+	 */
+	char cgroup_home[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH];
+};
+
+struct message_verified {
+	struct message_head head;
+	uint32_t good;
+	char text[FAILURE_TEXT_MAX];
+};
+
+struct message_info {
+	struct message_head head;
+	uint32_t uid;
+	int32_t warden_pid, init_pid, leader_pid; /* as the warden's pid namespace has them */
+	uint32_t sessions;
+	uint32_t namespaces; /* bits of enum choice_namespace */
+	int64_t started; /* CLOCK_REALTIME, seconds */
+	char id[PROTOCOL_ID_MAX];
+	char user[PROTOCOL_NAME_MAX];
+	char service[PROTOCOL_NAME_MAX];
+	char tty[PROTOCOL_NAME_MAX];
+	char rhost[PROTOCOL_NAME_MAX];
+	/* Directories of the user's slice, "" where the controller is not used. */
+	char memory_dir[PROTOCOL_TEXT_MAX], cpu_dir[PROTOCOL_TEXT_MAX], pids_dir[PROTOCOL_TEXT_MAX];
+};
+
+/* Fill in the head. */
+void protocol_head(struct message_head *head, enum message_type type, size_t size);
+
+/*
+ * Is `bytes`, of which `size` were received, a whole and valid message of this type? Texts must be
+ * NUL-terminated, enums and counts in range. Pure. Returns 0 or -EPROTO.
+ */
+int protocol_check(const void *bytes, size_t size, enum message_type type, struct failure *reterr);
+
+/* Send one message with up to PROTOCOL_FDS_MAX descriptors; never blocks, never raises SIGPIPE. */
+int protocol_send(int socket, const void *message, size_t size, const int *fds, size_t fd_count,
+		  struct failure *reterr);
+
+/*
+ * Receive one message of the given type until the deadline (sys_now_ms() terms). Descriptors arrive
+ * close-on-exec in ret_fds (room for PROTOCOL_FDS_MAX; pass NULL when none are expected: then any
+ * that came are closed and the message refused). -ETIME: too late. -ECONNRESET: the peer has gone.
+ */
+int protocol_receive(int socket, enum message_type type, void *ret_message, size_t size,
+		     int *ret_fds, size_t *ret_fd_count, int64_t deadline_ms,
+		     struct failure *reterr);
+
+/* Copy a text into a message's field; -ENAMETOOLONG when it does not fit. */
+int protocol_text(char *field, size_t size, const char *text);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/registry.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "core/cleanup.h"
+#include "core/convert.h"
+#include "core/sys.h"
+
+#define LOCK_NAME "lock"
+#define ID_ATTEMPTS 64
+
+/* Open a directory of ours, make it if asked to; refuse one that somebody else could write to. */
+static int open_dir(int parent_fd, const char *path, bool create, struct failure *reterr)
+{
+	struct stat st;
+
+	if (create && mkdirat(parent_fd, path, 0700) < 0 && errno != EEXIST)
+		return failure_set(reterr, errno, "make the directory %s", path);
+	_close_ int fd = openat(parent_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "open the directory %s", path);
+	if (fstat(fd, &st) < 0)
+		return failure_set(reterr, errno, "look at the directory %s", path);
+	if (st.st_uid != 0 || (st.st_mode & 022))
+		return failure_say(
+			reterr, EPERM,
+			"the directory %s belongs to uid %u with mode %04o: expected root "
+			"and 0700",
+			path, (unsigned int)st.st_uid, (unsigned int)(st.st_mode & 07777));
+	return steal_fd(&fd);
+}
+
+/* flock(2) with a deadline: the wait is a poll, since a timer's signal isn't ours to handle. */
+static int take_lock(int fd, int64_t deadline_ms, struct failure *reterr)
+{
+	int pause_ms = 1;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return failure_set(reterr, errno, "lock the user's registry");
+		if (sys_now_ms() >= deadline_ms)
+			return failure_say(reterr, ETIME,
+					   "lock the user's registry: another login or logout of "
+					   "this user has held it too long");
+		(void)poll(NULL, 0, pause_ms);
+		if (pause_ms < 8)
+			pause_ms *= 2;
+	}
+	return 0;
+}
+
+/* One attempt: -EAGAIN when the directory went away between opening and locking. */
+static int try_lock(const char *name, bool create, int64_t deadline_ms,
+		    struct registry_user *ret_user, struct failure *reterr)
+{
+	_close_ int run_fd = open_dir(AT_FDCWD, CARREL_RUN, create, reterr);
+	_close_ int dir_fd = -1, lock_fd = -1;
+	struct stat st;
+
+	if (run_fd < 0)
+		return run_fd;
+	dir_fd = open_dir(run_fd, name, create, reterr);
+	if (dir_fd < 0)
+		return dir_fd == -ENOENT && create ? -EAGAIN : dir_fd;
+	lock_fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (lock_fd < 0 && errno == ENOENT)
+		return create ? -EAGAIN : failure_set(reterr, ENOENT, "open the user's lock");
+	if (lock_fd < 0)
+		return failure_set(reterr, errno, "open the lock %s/%s/%s", CARREL_RUN, name,
+				   LOCK_NAME);
+	int r = take_lock(lock_fd, deadline_ms, reterr);
+
+	if (r < 0)
+		return r;
+	if (fstat(lock_fd, &st) < 0)
+		return failure_set(reterr, errno, "look at the user's lock");
+	if (st.st_nlink == 0)
+		return -EAGAIN; /* the last one out removed it while we waited */
+	ret_user->dir_fd = steal_fd(&dir_fd);
+	ret_user->lock_fd = steal_fd(&lock_fd);
+	return 0;
+}
+
+int registry_lock(uint32_t uid, bool create, int64_t deadline_ms, struct registry_user *ret_user,
+		  struct failure *reterr)
+{
+	struct registry_user user = {.uid = uid, .dir_fd = -1, .lock_fd = -1};
+	char name[16];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "%u", uid);
+	do
+		r = try_lock(name, create, deadline_ms, &user, reterr);
+	while (r == -EAGAIN && sys_now_ms() < deadline_ms);
+	if (r == -EAGAIN)
+		return failure_say(reterr, ETIME, "lock the registry of uid %u: too busy", uid);
+	if (r < 0)
+		return r;
+	*ret_user = user;
+	return 0;
+}
+
+void registry_unlock(struct registry_user *user)
+{
+	close_fd(&user->lock_fd);
+	close_fd(&user->dir_fd);
+}
+
+void registry_leave(struct registry_user *user)
+{
+	struct failure failure;
+	size_t count = 0;
+	char path[sizeof(CARREL_RUN) + 16];
+
+	/* With the lock held nobody adds anything; rmdir refuses should something be left. */
+	if (registry_count(user, NULL, &count, &failure) == 0 && count == 0) {
+		(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, user->uid);
+		(void)unlinkat(user->dir_fd, LOCK_NAME, 0);
+		(void)rmdir(path);
+	}
+	registry_unlock(user);
+}
+
+static int socket_address(uint32_t uid, const char *id, struct sockaddr_un *ret_address,
+			  struct failure *reterr)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
+			   id);
+
+	if (len < 0 || (size_t)len >= sizeof(address.sun_path))
+		return failure_say(reterr, ENAMETOOLONG, "the socket of %s needs too long a path",
+				   id);
+	*ret_address = address;
+	return 0;
+}
+
+/*
+ * Connect to a warden, without blocking. *ret_socket; -ECONNREFUSED: it is dead; -EAGAIN: it
+ * lives, with a full backlog.
+ */
+static int connect_warden(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
+{
+	struct sockaddr_un address;
+	int r = socket_address(uid, id, &address, reterr);
+
+	if (r < 0)
+		return r;
+	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "make a socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return failure_set(reterr, errno, "connect to the warden of %s", id);
+	*ret_socket = steal_fd(&fd);
+	return 0;
+}
+
+/* Walk the names in a user's directory that may be sandboxes. `dir_fd` stays the caller's. */
+static DIR *open_names(int dir_fd, struct failure *reterr)
+{
+	_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		(void)failure_set(reterr, errno, "read the user's registry");
+	else
+		(void)steal_fd(&fd);
+	return dir;
+}
+
+static const char *next_name(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, LOCK_NAME) != 0)
+			return entry->d_name;
+	}
+	return NULL;
+}
+
+int registry_count(const struct registry_user *user, const char *except, size_t *ret_count,
+		   struct failure *reterr)
+{
+	DIR *dir = open_names(user->dir_fd, reterr);
+	const char *name;
+	size_t count = 0;
+
+	if (!dir)
+		return -reterr->err;
+	while ((name = next_name(dir))) {
+		_close_ int fd = -1;
+
+		if (except && strcmp(name, except) == 0)
+			continue;
+		if (connect_warden(user->uid, name, &fd, reterr) == -ECONNREFUSED)
+			(void)unlinkat(user->dir_fd, name, 0);
+		else
+			count++;
+	}
+	(void)closedir(dir);
+	*ret_count = count;
+	return 0;
+}
+
+int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX], int *ret_socket,
+		    struct failure *reterr)
+{
+	char id[PROTOCOL_ID_MAX];
+	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "make the warden's socket");
+	for (int attempt = 0; attempt < ID_ATTEMPTS; attempt++) {
+		struct sockaddr_un address;
+
+		/* Our pid makes it unique but inside nested pid namespaces, and after a kill. */
+		int len = attempt == 0 ? snprintf(id, sizeof(id), "%u-%d", user->uid, getpid())
+				       : snprintf(id, sizeof(id), "%u-%d.%d", user->uid, getpid(),
+						  attempt);
+
+		if (len < 0 || (size_t)len >= sizeof(id))
+			return failure_say(reterr, ENAMETOOLONG, "the sandbox's id is too long");
+		int r = socket_address(user->uid, id, &address, reterr);
+
+		if (r < 0)
+			return r;
+		if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+			if (listen(fd, 64) < 0)
+				return failure_set(reterr, errno, "listen on %s", address.sun_path);
+			memcpy(ret_id, id, sizeof(id));
+			*ret_socket = steal_fd(&fd);
+			return 0;
+		}
+		if (errno != EADDRINUSE)
+			return failure_set(reterr, errno, "bind the warden's socket %s",
+					   address.sun_path);
+	}
+	return failure_say(reterr, EADDRINUSE, "no free id is left for a sandbox of uid %u",
+			   user->uid);
+}
+
+int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr)
+{
+	if (unlinkat(user->dir_fd, id, 0) < 0 && errno != ENOENT)
+		return failure_set(reterr, errno, "remove the socket of %s", id);
+	return 0;
+}
+
+int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reterr)
+{
+	_close_ int run_fd = open_dir(AT_FDCWD, CARREL_RUN, false, reterr);
+	_free_ uint32_t *uids = NULL;
+	size_t count = 0, room = 0;
+	const char *name;
+
+	if (run_fd == -ENOENT) {
+		*ret_uids = NULL;
+		*ret_count = 0;
+		return 0;
+	}
+	if (run_fd < 0)
+		return run_fd;
+	DIR *dir = open_names(run_fd, reterr);
+
+	if (!dir)
+		return -reterr->err;
+	while ((name = next_name(dir))) {
+		uint64_t uid;
+
+		if (convert_unsigned(name, 0, UINT32_MAX - 1, &uid) < 0)
+			continue;
+		if (count == room) {
+			uint32_t *more = realloc(uids, (room = room * 2 + 64) * sizeof(*uids));
+
+			if (!more) {
+				(void)closedir(dir);
+				return failure_set(reterr, ENOMEM, "list the registry");
+			}
+			uids = more;
+		}
+		uids[count++] = (uint32_t)uid;
+	}
+	(void)closedir(dir);
+	*ret_uids = steal_ptr(&uids);
+	*ret_count = count;
+	return 0;
+}

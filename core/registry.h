@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry - live sandboxes: CARREL_RUN/UID/ID is the listening socket of the warden of sandbox ID.
+ *
+ * A name in the file system proves nothing; a warden that answers does. So there is no state to go
+ * stale: a socket that refuses connections belonged to a warden that was killed, and whoever holds
+ * the user's lock removes it. CARREL_RUN/UID/lock (flock(2)) orders creation, counting and removal
+ * of one user's sandboxes and cgroups; it goes with the directory, so a lock is taken only when its
+ * file is still linked.
+ *
+ * Directories are root's, 0700. CARREL_RUN is /run/carrel.
+ */
+#ifndef CARREL_REGISTRY_H
+#define CARREL_REGISTRY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/failure.h"
+#include "core/protocol.h"
+
+/* One user's part of the registry, locked. */
+struct registry_user {
+	uint32_t uid;
+	int dir_fd, lock_fd; /* -1: not open */
+};
+
+/*
+ * Make the directory and take the lock; waits until the deadline. -ENOENT with create=false when
+ * the user has no directory.
+ */
+int registry_lock(uint32_t uid, bool create, int64_t deadline_ms, struct registry_user *ret_user,
+		  struct failure *reterr);
+/* Let the lock go; the directory stays. */
+void registry_unlock(struct registry_user *user);
+/* The last one out: remove the lock and the directory when no sandbox is left in it, and unlock. */
+void registry_leave(struct registry_user *user);
+
+/*
+ * Count the sandboxes whose wardens live; remove the sockets of dead ones. `except` (or NULL) is not
+ * counted.
+ */
+int registry_count(const struct registry_user *user, const char *except, size_t *ret_count,
+		   struct failure *reterr);
+
+/* Choose an id, make the socket and listen on it (close-on-exec, non-blocking). */
+int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX],
+		    int *ret_socket, struct failure *reterr);
+int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr);
+
+/* The uids that have a directory; the caller frees *ret_uids. */
+int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reterr);
+
+/*
+ * Ask all wardens at once, waiting for the slowest until the deadline. *ret_infos is the caller's
+ * to free; *ret_silent counts those that live but did not answer in time.
+ */
+int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
+		   size_t *ret_silent, struct failure *reterr);
+
+#endif

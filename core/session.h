@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session - the caller's side of a login: ask the helper for a sandbox, join it, leave it.
+ *
+ * Shared by pam_carrel.so and `carrel run`. The calling process is root and has one thread. After
+ * session_open() has said SESSION_CONFINED it is in the sandbox's mount, ipc, uts and cgroup
+ * namespaces and in the user's cgroups, its children are in the pid namespace too, its bounding set
+ * is reduced as the policy says (for good), and its /proc/self dangles.
+ */
+#ifndef CARREL_SESSION_H
+#define CARREL_SESSION_H
+
+#include "core/failure.h"
+#include "core/protocol.h"
+
+struct session;
+
+enum session_outcome {
+	SESSION_IGNORED, /* the policy leaves this login alone; nothing was changed */
+	SESSION_CONFINED,
+};
+
+struct session_request {
+	const char *helper; /* absolute path */
+	const char *user, *service;
+	const char *tty, *rhost; /* or NULL */
+	unsigned int timeout_seconds; /* bounds everything that is waited for */
+	bool debug;
+};
+
+/*
+ * On failure the process is back where it was: namespaces, cgroups, cwd, OOM score (what stays is a
+ * reduced bounding set, which can't be undone). *ret_notice then says what the user may be told.
+ * With SESSION_CONFINED, *ret_session is the caller's, to end by one of the two below.
+ */
+int session_open(const struct session_request *request, enum session_outcome *ret_outcome,
+		 struct session **ret_session, enum reply_notice *ret_notice,
+		 struct failure *reterr);
+
+/*
+ * End the session and go back: namespaces, cgroups, OOM score, cwd. Tells the warden through the
+ * socket and does not wait for it. The session is freed, also on failure.
+ */
+int session_close(struct session *session, struct failure *reterr);
+
+/* Free the memory and close the descriptors, nothing else: for a child that inherited the session. */
+void session_forget(struct session *session);
+
+/* The sandbox's id, valid as long as the session. */
+const char *session_id(const struct session *session);
+
+#endif

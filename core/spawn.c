@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/spawn.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "core/cleanup.h"
+#include "core/protocol.h"
+#include "core/sys.h"
+
+#define SPAWN_STACK (32 * 1024)
+
+struct spawn {
+	const char *path;
+	const char *mode;
+	unsigned int alarm_seconds;
+	int socket; /* the helper's end */
+	int exec_errno; /* written by the child in the shared memory */
+	char *stack_top; /* of the helper-to-be */
+};
+
+/*
+ * What pam_limits or a hostile login left in the caller must not bind the helper. Where the
+ * hard limit can't be raised (no CAP_SYS_RESOURCE) the soft one goes up to it.
+ */
+static void reset_limits(void)
+{
+	static const int unlimited[] = {RLIMIT_AS,  RLIMIT_CPU,	  RLIMIT_DATA,	RLIMIT_FSIZE,
+					RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_LOCKS, RLIMIT_MEMLOCK};
+	struct rlimit limit;
+
+	for (size_t i = 0; i < ARRAY_SIZE(unlimited); i++) {
+		limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+		if (setrlimit(unlimited[i], &limit) == 0 || getrlimit(unlimited[i], &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(unlimited[i], &limit);
+	}
+	static const struct {
+		int resource;
+		rlim_t value;
+	} fixed[] = {{RLIMIT_NOFILE, 1024}, {RLIMIT_STACK, 8 << 20}, {RLIMIT_CORE, 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+		limit = (struct rlimit){fixed[i].value, fixed[i].value};
+		if (setrlimit(fixed[i].resource, &limit) == 0 ||
+		    getrlimit(fixed[i].resource, &limit) < 0)
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(fixed[i].resource, &limit);
+	}
+}
+
+/* Descriptor 3 the socket, 0 to 2 /dev/null, nothing else. */
+static int arrange_fds(int socket)
+{
+	int high = fcntl(socket, F_DUPFD, 16);
+	int null;
+
+	if (high < 0)
+		return -1;
+	null = open("/dev/null", O_RDWR);
+	if (null < 0)
+		return -1;
+	for (int fd = 0; fd <= 2; fd++) {
+		if (dup2(null, fd) < 0)
+			return -1;
+	}
+	if (dup2(high, SPAWN_SOCKET) < 0)
+		return -1;
+	return sys_close_range(SPAWN_SOCKET + 1, ~0U);
+}
+
+/*
+ * The helper-to-be. It shares the caller's memory but neither descriptors, signal handlers,
+ * limits nor cwd; async-signal-safe calls only.
+ */
+__attribute__((no_sanitize_address)) static int become_helper(void *arg)
+{
+	struct spawn *spawn = arg;
+	char *argv[] = {(char *)"carrel-session", (char *)spawn->mode, NULL};
+	char *envp[] = {NULL};
+	struct sigaction action;
+	sigset_t none;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = SIG_DFL;
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		(void)sigaction(sig, &action, NULL); /* fails for KILL, STOP and libc's own */
+	reset_limits();
+	(void)setsid();
+	(void)umask(022);
+	if (chdir("/") < 0 || arrange_fds(spawn->socket) < 0) {
+		spawn->exec_errno = errno;
+		_exit(127);
+	}
+	(void)alarm(spawn->alarm_seconds);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)execve(spawn->path, argv, envp);
+	spawn->exec_errno = errno;
+	_exit(127);
+}
+
+/*
+ * In between: starts the helper, sends its pidfd to the caller while the pid can't have been reused
+ * (it is our child, and nobody has waited for it), and goes.
+ */
+__attribute__((no_sanitize_address)) static int fork_helper(void *arg)
+{
+	struct spawn *spawn = arg;
+	struct message_plain spawned;
+	struct failure failure;
+	pid_t pid = clone(become_helper, spawn->stack_top, CLONE_VM | CLONE_VFORK, spawn);
+	int pidfd;
+
+	if (pid < 0 || (pidfd = sys_pidfd_open(pid)) < 0) {
+		spawn->exec_errno = errno;
+		_exit(1);
+	}
+	protocol_head(&spawned.head, MESSAGE_SPAWNED, sizeof(spawned));
+	_exit(protocol_send(spawn->socket, &spawned, sizeof(spawned), &pidfd, 1, &failure) < 0);
+}
+
+static int run_spawn(struct spawn *spawn, struct failure *reterr)
+{
+	char stacks[2][SPAWN_STACK] __attribute__((aligned(16)));
+	sigset_t all, saved;
+	int status = 0;
+	pid_t pid;
+
+	spawn->stack_top = stacks[1] + SPAWN_STACK;
+	/* A handler of the caller's must not run in a child that shares its memory. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &saved);
+	/* No exit signal: the caller's SIGCHLD handler and wait() never see this child. */
+	pid = clone(fork_helper, stacks[0] + SPAWN_STACK, CLONE_VM | CLONE_VFORK, spawn);
+	int err = errno;
+
+	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
+		;
+	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (pid < 0)
+		return failure_set(reterr, err, "fork to start %s", spawn->path);
+	if (spawn->exec_errno != 0)
+		return failure_set(reterr, spawn->exec_errno, "run %s", spawn->path);
+	if (status != 0)
+		return failure_say(reterr, ECHILD,
+				   "run %s: the process that starts it ended with "
+				   "status 0x%x",
+				   spawn->path, status);
+	return 0;
+}
+
+int spawn_helper(const char *path, const char *mode, unsigned int alarm_seconds, int *ret_socket,
+		 int *ret_pidfd, struct failure *reterr)
+{
+	_close_ int ours = -1, theirs = -1;
+	int pair[2];
+
+	if (path[0] != '/')
+		return failure_say(reterr, EINVAL, "run %s: the helper needs an absolute path",
+				   path);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return failure_set(reterr, errno, "make a socket pair for %s", path);
+	ours = pair[0];
+	theirs = pair[1];
+
+	struct spawn spawn = {.path = path,
+			      .mode = mode,
+			      .alarm_seconds = alarm_seconds,
+			      .socket = theirs};
+	int r = run_spawn(&spawn, reterr);
+
+	if (r < 0)
+		return r;
+
+	struct message_plain spawned;
+	int fds[PROTOCOL_FDS_MAX];
+	size_t count = 0;
+
+	close_fd(&theirs);
+	r = protocol_receive(ours, MESSAGE_SPAWNED, &spawned, sizeof(spawned), fds, &count,
+			     sys_now_ms(), reterr);
+	if (r < 0)
+		return failure_wrap(reterr, "start %s", path);
+	for (size_t i = 1; i < count; i++)
+		(void)close(fds[i]);
+	if (count < 1)
+		return failure_say(reterr, EPROTO, "start %s: no pidfd came back", path);
+	*ret_pidfd = fds[0];
+	*ret_socket = steal_fd(&ours);
+	return 0;
+}

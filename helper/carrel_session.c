@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * carrel-session - the helper that pam_carrel.so and `carrel run` start as root: one request, one
+ * sandbox; then it stays as that sandbox's warden.
+ *
+ *   carrel-session            with the caller's socket as descriptor 3 (core/spawn.h)
+ *   carrel-session --sweep    remove what killed wardens left behind
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "core/cleanup.h"
+#include "core/convert.h"
+#include "core/identity.h"
+#include "core/plan.h"
+#include "core/policy_file.h"
+#include "core/spawn.h"
+#include "core/sys.h"
+#include "helper/sweep.h"
+#include "helper/warden.h"
+
+#define SWEEP_ALARM_SECONDS 60
+#define POLICY_ERRORS_LOGGED 5
+
+/* One login while it is made; what the warden needs is moved over at the end. */
+struct opening {
+	int64_t deadline_ms;
+	struct message_request request;
+	struct login login;
+	struct policy *policy;
+	struct plan plan;
+	bool planned;
+	pid_t leader;
+	struct registry_user registry;
+	struct warden warden;
+	struct message_reply reply;
+	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
+	size_t fd_count;
+};
+
+/* Policy errors go to the log whatever becomes of the login: the admin is to know. */
+static void log_policy_errors(const struct policy_errors *errors, enum policy_origin origin)
+{
+	for (size_t i = 0; i < errors->count && i < POLICY_ERRORS_LOGGED; i++)
+		syslog(LOG_ERR, "policy: %s", errors->texts[i]);
+	if (errors->count > POLICY_ERRORS_LOGGED)
+		syslog(LOG_ERR, "policy: and %zu more errors (see: carrel check)",
+		       errors->count - POLICY_ERRORS_LOGGED + errors->dropped);
+	if (origin == POLICY_LAST_ACCEPTED)
+		syslog(LOG_ERR, "policy: refused; logins go on under the last accepted policy");
+}
+
+static int load_policy(struct opening *opening, struct failure *reterr)
+{
+	struct policy_errors errors = {0};
+	enum policy_origin origin = POLICY_CURRENT;
+	int r = policy_load(CARREL_POLICY, CARREL_STATE, &errors, &opening->policy, &origin,
+			    reterr);
+
+	log_policy_errors(&errors, origin);
+	policy_errors_free(&errors);
+	return r;
+}
+
+/* Decide: 1 when the policy leaves this login alone. */
+static int decide(struct opening *opening, struct failure *reterr)
+{
+	struct effective effective;
+	struct sysinfo info;
+	char host_name[65];
+	int r = identity_lookup(opening->request.user, opening->request.service, &opening->login,
+				reterr);
+
+	if (r < 0)
+		return r;
+	if (opening->login.uid == 0)
+		return 1;
+	r = load_policy(opening, reterr);
+	if (r == 0)
+		r = match_login(opening->policy, &opening->login, &effective, reterr);
+	if (r < 0)
+		return r;
+	if (!effective_number(&effective, KEY_SANDBOX))
+		return 1;
+	if (sysinfo(&info) < 0 || gethostname(host_name, sizeof(host_name)) < 0)
+		return failure_set(reterr, errno, "ask for the machine's memory and name");
+	host_name[sizeof(host_name) - 1] = '\0';
+	struct plan_facts facts = {.memory_total = (uint64_t)info.totalram * info.mem_unit,
+				   .page_size = (uint64_t)sysconf(_SC_PAGESIZE)};
+
+	r = plan_build(&effective, &opening->login, &facts, host_name, &opening->plan, reterr);
+	opening->planned = r == 0;
+	return r;
+}
+
+/*
+ * The caller is the session's leader: it waits for us in the call, and the socket's other end shows
+ * that it is still there, so its pid can't have been reused.
+ */
+static int find_leader(struct opening *opening, struct failure *reterr)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(SPAWN_SOCKET, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return failure_set(reterr, errno, "ask who the caller is");
+	if (cred.uid != 0)
+		return failure_say(reterr, EPERM, "the caller has uid %u, not root's",
+				   (unsigned int)cred.uid);
+	opening->leader = cred.pid;
+	opening->warden.leader_fd = sys_pidfd_open(cred.pid);
+	if (opening->warden.leader_fd < 0)
+		return failure_set(reterr, errno, "open a pidfd of the caller %d", cred.pid);
+	if (sys_wait_readable(SPAWN_SOCKET, 0) != 0)
+		return failure_say(reterr, ECONNRESET, "the caller has gone");
+	return 0;
+}
+
+/* Count and register, under the user's lock: logins that race can't pass sessions_max. */
+static int register_session(struct opening *opening, struct failure *reterr)
+{
+	uint64_t max = opening->plan.sessions_max;
+	size_t live = 0;
+	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &opening->registry,
+			      reterr);
+
+	if (r == 0)
+		r = registry_count(&opening->registry, NULL, &live, reterr);
+	if (r < 0)
+		return r;
+	if (max != CONVERT_MAX && live >= max) {
+		opening->reply.notice = NOTICE_SESSIONS_MAX;
+		return failure_say(reterr, EUSERS, "%s has %zu sessions, and sessions_max is %llu",
+				   opening->login.user, live, (unsigned long long)max);
+	}
+	return registry_listen(&opening->registry, opening->warden.info.id,
+			       &opening->warden.listen_fd, reterr);
+}
+
+/*
+ * The sandbox and the user's slice. On v1 PID 1 does its mounts while the cgroups are made, each
+ * about a tenth of a millisecond; on v2 it is born in the slice (CLONE_INTO_CGROUP).
+ */
+static int make_sandbox(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	_close_ int init_fd = open(CARREL_LIBEXEC "/carrel-init", O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	_close_ int v2_fd = -1;
+	bool has_v2 = false;
+	int r = 0;
+
+	if (init_fd < 0)
+		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
+	for (size_t i = 0; i < warden->cgroups.count; i++)
+		has_v2 = has_v2 || warden->cgroups.hierarchies[i].v2;
+	if (has_v2) {
+		r = cgroup_create(&warden->cgroups, &opening->plan, reterr);
+		if (r == 0)
+			r = cgroup_open_v2(&warden->cgroups, &v2_fd, reterr);
+	}
+	if (r == 0)
+		r = sandbox_start(&opening->plan, &opening->login, init_fd, v2_fd, &warden->cgroups,
+				  &warden->sandbox, reterr);
+	if (r == 0 && !has_v2)
+		r = cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	if (r == 0)
+		r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
+	return r;
+}
+
+/*
+ * sshd may run with an OOM score of -1000 (ssh.service on Debian), which a session must not inherit.
+ * The caller's is set, since its children are the session; it is put back on close.
+ */
+static int set_oom_score(struct opening *opening, struct failure *reterr)
+{
+	char path[48], text[16];
+	int64_t now;
+	_close_ int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", opening->leader);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (got < 0)
+		return failure_set(reterr, errno, "read %s", path);
+	text[got] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (convert_signed(text, -1000, 1000, &now) < 0)
+		return failure_say(reterr, EPROTO, "read %s: \"%s\" is no score", path, text);
+	if (now == opening->plan.oom_score_adj)
+		return 0;
+	int len = snprintf(text, sizeof(text), "%d", opening->plan.oom_score_adj);
+
+	if (pwrite(fd, text, (size_t)len, 0) != len)
+		return failure_set(reterr, errno,
+				   "oom_score_adj can't be enforced: write %s to %s (was %lld)",
+				   text, path, (long long)now);
+	opening->reply.oom_score_adj_was = (int32_t)now;
+	opening->reply.oom_score_adj_changed = 1;
+	return 0;
+}
+
+static int send_reply(struct opening *opening, struct failure *reterr)
+{
+	struct message_reply *reply = &opening->reply;
+	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+	int r = cgroup_home(cgroups, opening->leader, reply->cgroup_home, reterr);
+
+	if (r == 0)
+		r = cgroup_open_joins(cgroups, opening->fds + 1, reterr);
+	if (r < 0)
+		return r;
+	opening->fds[0] = opening->warden.sandbox.init_pidfd;
+	opening->fd_count = 1 + cgroups->count;
+	r = set_oom_score(opening, reterr);
+	if (r < 0)
+		return r;
+	reply->verdict = REPLY_CONFINED;
+	reply->namespaces = opening->warden.sandbox.clone_flags;
+	reply->bounding_set = opening->plan.bounding_set;
+	reply->no_new_privs = opening->plan.no_new_privs;
+	reply->cgroup_count = (uint32_t)cgroups->count;
+	memcpy(reply->id, opening->warden.info.id, sizeof(reply->id));
+	r = protocol_send(SPAWN_SOCKET, reply, sizeof(*reply), opening->fds, opening->fd_count,
+			  reterr);
+	for (size_t i = 1; i < opening->fd_count; i++)
+		(void)close(opening->fds[i]);
+	opening->fd_count = 0;
+	return r;
+}
+
+/* The caller says it is inside: look from here, where nothing inside can lie about it. */
+static int verify_joined(struct opening *opening, struct failure *reterr)
+{
+	const struct sandbox *sandbox = &opening->warden.sandbox;
+	struct message_plain joined;
+	struct ns_ids ids;
+	int r = protocol_receive(SPAWN_SOCKET, MESSAGE_JOINED, &joined, sizeof(joined), NULL, NULL,
+				 opening->deadline_ms, reterr);
+
+	if (r == 0)
+		r = ns_identify(opening->leader, sandbox->clone_flags, &ids, reterr);
+	if (r == 0)
+		r = ns_compare(&sandbox->ids, &ids, sandbox->clone_flags, reterr);
+	if (r == 0)
+		r = cgroup_verify(&opening->warden.cgroups, opening->leader, reterr);
+	return r;
+}
+
+static int send_verified(const struct failure *failure)
+{
+	struct message_verified verified;
+	struct failure ignored;
+
+	memset(&verified, 0, sizeof(verified));
+	protocol_head(&verified.head, MESSAGE_VERIFIED, sizeof(verified));
+	verified.good = failure == NULL;
+	if (failure)
+		memcpy(verified.text, failure->text, sizeof(verified.text));
+	return protocol_send(SPAWN_SOCKET, &verified, sizeof(verified), NULL, 0, &ignored);
+}
+
+static void fill_info(struct opening *opening)
+{
+	struct message_info *info = &opening->warden.info;
+	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+
+	protocol_head(&info->head, MESSAGE_INFO, sizeof(*info));
+	info->uid = opening->login.uid;
+	info->warden_pid = getpid();
+	info->init_pid = opening->warden.sandbox.init_pid;
+	info->leader_pid = opening->leader;
+	info->sessions = 1;
+	info->namespaces = (uint32_t)opening->plan.namespaces;
+	info->started = (int64_t)time(NULL);
+	(void)protocol_text(info->user, sizeof(info->user), opening->login.user);
+	(void)protocol_text(info->service, sizeof(info->service), opening->request.service);
+	(void)protocol_text(info->tty, sizeof(info->tty), opening->request.tty);
+	(void)protocol_text(info->rhost, sizeof(info->rhost), opening->request.rhost);
+	(void)cgroup_slice_path(cgroups, CONTROLLER_MEMORY, info->memory_dir,
+				sizeof(info->memory_dir));
+	if (cgroup_slice_path(cgroups, CONTROLLER_CPUACCT, info->cpu_dir, sizeof(info->cpu_dir)) <
+	    0)
+		(void)cgroup_slice_path(cgroups, CONTROLLER_CPU, info->cpu_dir,
+					sizeof(info->cpu_dir));
+	(void)cgroup_slice_path(cgroups, CONTROLLER_PIDS, info->pids_dir, sizeof(info->pids_dir));
+}
+
+/* Everything from the request to a caller that is verified to be inside. 1: left alone. */
+static int open_sandbox(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	int r = find_leader(opening, reterr);
+
+	if (r == 0)
+		r = decide(opening, reterr);
+	if (r != 0)
+		return r;
+	warden->info.uid = opening->login.uid;
+	r = cgroup_find(&opening->plan, opening->login.uid, &warden->cgroups, reterr);
+	if (r == 0)
+		r = register_session(opening, reterr);
+	if (r == 0)
+		r = make_sandbox(opening, reterr);
+	if (r < 0)
+		return r;
+	r = send_reply(opening, reterr);
+	if (r < 0)
+		return r;
+	/* While the caller joins. */
+	fill_info(opening);
+	cgroup_read_usage(&warden->cgroups, &warden->usage_at_start);
+	r = verify_joined(opening, reterr);
+	if (r < 0 && send_verified(reterr) == 0)
+		opening->reply.verdict = REPLY_CONFINED; /* it has its answer */
+	return r < 0 ? r : send_verified(NULL);
+}
+
+static void forget_opening(struct opening *opening)
+{
+	identity_free(&opening->login);
+	if (opening->planned)
+		plan_free(&opening->plan);
+	policy_free(opening->policy);
+	opening->policy = NULL;
+	opening->planned = false;
+}
+
+/* The answer that is not a sandbox. */
+static void send_verdict(struct opening *opening, enum reply_verdict verdict,
+			 const struct failure *failure)
+{
+	struct failure ignored;
+
+	opening->reply.verdict = verdict;
+	if (verdict == REPLY_REFUSED)
+		memcpy(opening->reply.text, failure->text, sizeof(opening->reply.text));
+	(void)protocol_send(SPAWN_SOCKET, &opening->reply, sizeof(opening->reply), NULL, 0,
+			    &ignored);
+}
+
+static int serve(struct opening *opening)
+{
+	struct failure failure = {0};
+	int r = open_sandbox(opening, &failure);
+
+	if (r > 0) {
+		send_verdict(opening, REPLY_IGNORE, NULL);
+		forget_opening(opening);
+		return 0;
+	}
+	if (r < 0) {
+		bool answered = opening->reply.verdict == REPLY_CONFINED;
+
+		/* Clean up first: who has been refused finds nothing left. */
+		warden_abort(&opening->warden, &opening->registry);
+		if (!answered)
+			send_verdict(opening, REPLY_REFUSED, &failure);
+		forget_opening(opening);
+		return 1;
+	}
+	(void)alarm(0);
+	registry_unlock(&opening->registry);
+	opening->warden.module_fd = SPAWN_SOCKET;
+	opening->warden.started_ms = sys_now_ms();
+	forget_opening(opening);
+	(void)malloc_trim(0);
+	warden_run(&opening->warden, true);
+	return 0;
+}
+
+static int usage(void)
+{
+	fputs("usage: carrel-session [--sweep]\n"
+	      "carrel-session is started by pam_carrel.so and by `carrel run`, as root, with "
+	      "their\n"
+	      "socket as descriptor 3. --sweep removes what sandboxes that were killed left "
+	      "behind.\n",
+	      stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static struct opening opening = {.registry = {.dir_fd = -1, .lock_fd = -1}};
+	struct failure failure;
+	struct stat st;
+
+	openlog("carrel-session", LOG_PID, LOG_AUTHPRIV);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && strcmp(argv[1], "--sweep") == 0 && geteuid() == 0) {
+		(void)alarm(SWEEP_ALARM_SECONDS);
+		return sweep_all();
+	}
+	if (argc != 1 || geteuid() != 0 || fstat(SPAWN_SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return usage();
+	warden_init(&opening.warden);
+	protocol_head(&opening.reply.head, MESSAGE_REPLY, sizeof(opening.reply));
+	opening.deadline_ms = sys_now_ms() + 5000;
+	if (protocol_receive(SPAWN_SOCKET, MESSAGE_REQUEST, &opening.request,
+			     sizeof(opening.request), NULL, NULL, opening.deadline_ms,
+			     &failure) < 0) {
+		syslog(LOG_ERR, "%s", failure.text);
+		return 1;
+	}
+	opening.deadline_ms = sys_now_ms() + opening.request.timeout_ms;
+	return serve(&opening);
+}

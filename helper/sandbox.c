@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/sandbox.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "core/caps.h"
+#include "core/cleanup.h"
+#include "core/mnt.h"
+#include "core/sys.h"
+
+#define INIT_LINK 3 /* carrel-init's only descriptor */
+
+/* What PID 1 works with until it becomes carrel-init. */
+struct birth {
+	const struct plan *plan;
+	const struct login *login;
+	const struct cgroup_set *set;
+	int init_fd, link_fd, go_fd, error_fd;
+	bool in_v2;
+};
+
+/* Wait for the cgroups to be there; the end of the pipe means that the helper has gone. */
+static int await_go(const struct birth *birth, struct failure *reterr)
+{
+	char byte;
+	ssize_t got;
+
+	do
+		got = read(birth->go_fd, &byte, 1);
+	while (got < 0 && errno == EINTR);
+	if (got == 1)
+		return 0;
+	return failure_say(reterr, ECANCELED, "the helper has ended");
+}
+
+static int set_up(const struct birth *birth, struct failure *reterr)
+{
+	const char *hostname = birth->plan->hostname;
+	int r;
+
+	/* A helper that is killed takes this along; the link does the same later. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return failure_set(reterr, errno, "tie the sandbox to its helper");
+	r = mnt_apply(birth->plan, birth->login, reterr);
+	if (r == 0 && hostname && sethostname(hostname, strlen(hostname)) < 0)
+		r = failure_set(reterr, errno, "set the host name \"%s\"", hostname);
+	if (r == 0)
+		r = await_go(birth, reterr);
+	if (r == 0)
+		r = cgroup_join(birth->set, birth->in_v2, reterr);
+	/* Now that the slice is its own cgroup, that can become the root of what is visible. */
+	if (r == 0 && (birth->plan->namespaces & (1U << NS_CGROUP)) && unshare(CLONE_NEWCGROUP) < 0)
+		r = failure_set(reterr, errno, "make a cgroup namespace");
+	if (r == 0)
+		r = mnt_apply_cgroup_view(birth->plan, birth->set, reterr);
+	return r;
+}
+
+/* Keep the link and what exec needs; then drop everything and become carrel-init. */
+static int become_init(const struct birth *birth, struct failure *reterr)
+{
+	char *argv[] = {(char *)"carrel-init", NULL};
+	char *envp[] = {NULL};
+	struct sigaction ignore;
+	int r;
+
+	memset(&ignore, 0, sizeof(ignore));
+	ignore.sa_handler = SIG_IGN;
+	if (sigaction(SIGCHLD, &ignore, NULL) < 0)
+		return failure_set(reterr, errno, "ignore SIGCHLD");
+	if (chdir("/") < 0)
+		return failure_set(reterr, errno, "go to the sandbox's root");
+	if (dup2(birth->link_fd, INIT_LINK) < 0)
+		return failure_set(reterr, errno, "arrange carrel-init's descriptor");
+	int keep_low = birth->init_fd < birth->error_fd ? birth->init_fd : birth->error_fd;
+	int keep_high = birth->init_fd < birth->error_fd ? birth->error_fd : birth->init_fd;
+
+	if (sys_close_range(0, INIT_LINK - 1) < 0 ||
+	    (keep_low > INIT_LINK + 1 && sys_close_range(INIT_LINK + 1, keep_low - 1) < 0) ||
+	    (keep_high > keep_low + 1 && sys_close_range(keep_low + 1, keep_high - 1) < 0) ||
+	    sys_close_range(keep_high + 1, ~0U) < 0)
+		return failure_set(reterr, errno, "close what carrel-init does not need");
+	r = caps_drop_all(reterr);
+	if (r < 0)
+		return r;
+	/* By descriptor, opened outside: nothing inside decides what is run (CVE-2019-5736). */
+	(void)syscall(SYS_execveat, birth->init_fd, "", argv, envp, AT_EMPTY_PATH);
+	return failure_set(reterr, errno, "run carrel-init");
+}
+
+__attribute__((noreturn)) static void be_born(const struct birth *birth)
+{
+	struct failure failure = {0};
+
+	if (set_up(birth, &failure) == 0)
+		(void)become_init(birth, &failure);
+	/* The helper reads it, or learns from the pipe's end that something went wrong. */
+	if (write(birth->error_fd, &failure, sizeof(failure)) < 0)
+		_exit(2);
+	_exit(1);
+}
+
+static int make_pipe(int *ret_read, int *ret_write, struct failure *reterr)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return failure_set(reterr, errno, "make a pipe to the sandbox");
+	/* Above what carrel-init and the close_range calls before it need for themselves. */
+	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, 16);
+	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, 16);
+	int err = errno;
+
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	if (*ret_read < 0 || *ret_write < 0)
+		return failure_set(reterr, err, "make a pipe to the sandbox");
+	return 0;
+}
+
+int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
+		  const struct cgroup_set *set, struct sandbox *ret_sandbox, struct failure *reterr)
+{
+	_close_ int link_read = -1, link_write = -1, go_read = -1, go_write = -1;
+	_close_ int error_read = -1, error_write = -1;
+	uint64_t flags = ns_clone_flags(plan->namespaces);
+	int pidfd = -1;
+	int r = make_pipe(&link_read, &link_write, reterr);
+
+	if (r == 0)
+		r = make_pipe(&go_read, &go_write, reterr);
+	if (r == 0)
+		r = make_pipe(&error_read, &error_write, reterr);
+	if (r < 0)
+		return r;
+	struct clone_args args = {
+		/* The cgroup namespace comes later, once PID 1 is in the slice. */
+		.flags = (flags & ~(uint64_t)CLONE_NEWCGROUP) | CLONE_PIDFD |
+			 (cgroup_v2_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = cgroup_v2_fd >= 0 ? (uint64_t)cgroup_v2_fd : 0,
+	};
+	pid_t pid = sys_clone3(&args);
+
+	if (pid < 0)
+		return failure_set(reterr, errno, "clone a process into new namespaces");
+	if (pid == 0) {
+		struct birth birth = {.plan = plan,
+				      .login = login,
+				      .set = set,
+				      .init_fd = init_fd,
+				      .link_fd = link_read,
+				      .go_fd = go_read,
+				      .error_fd = error_write,
+				      .in_v2 = cgroup_v2_fd >= 0};
+
+		/* As long as a copy of a write end is open here, the pipe's end is never seen. */
+		close_fd(&link_write);
+		close_fd(&go_write);
+		close_fd(&error_read);
+		be_born(&birth);
+	}
+	*ret_sandbox = (struct sandbox){.init_pid = pid,
+					.init_pidfd = pidfd,
+					.link_fd = steal_fd(&link_write),
+					.go_fd = steal_fd(&go_write),
+					.error_fd = steal_fd(&error_read),
+					.clone_flags = flags};
+	return 0;
+}
+
+int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+{
+	struct failure failure = {0};
+	int ready;
+
+	if (write(sandbox->go_fd, "g", 1) < 0 && errno != EPIPE)
+		return failure_set(reterr, errno, "tell the sandbox to go on");
+	close_fd(&sandbox->go_fd);
+	ready = sys_wait_readable(sandbox->error_fd, deadline_ms);
+	if (ready < 0)
+		return failure_set(reterr, errno, "wait for the sandbox");
+	if (ready == 0)
+		return failure_say(reterr, ETIME, "the sandbox was not ready in time");
+	ssize_t got = read(sandbox->error_fd, &failure, sizeof(failure));
+
+	close_fd(&sandbox->error_fd);
+	if (got < 0)
+		return failure_set(reterr, errno, "read from the sandbox");
+	if (got > 0) {
+		failure.text[FAILURE_TEXT_MAX - 1] = '\0';
+		*reterr = failure;
+		return failure_wrap(reterr, "in the new sandbox");
+	}
+	/* The pipe's end: exec closed it, or a kill did. */
+	if (sys_wait_readable(sandbox->init_pidfd, 0) != 0)
+		return failure_say(reterr, ECHILD, "the sandbox's PID 1 was killed in its setup");
+	return ns_identify(sandbox->init_pid, sandbox->clone_flags, &sandbox->ids, reterr);
+}
+
+void sandbox_destroy(struct sandbox *sandbox)
+{
+	close_fd(&sandbox->go_fd);
+	close_fd(&sandbox->error_fd);
+	if (sandbox->init_pidfd >= 0) {
+		(void)sys_pidfd_send_signal(sandbox->init_pidfd, SIGKILL);
+		while (waitpid(sandbox->init_pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		close_fd(&sandbox->init_pidfd);
+	}
+	close_fd(&sandbox->link_fd);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/warden.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+#include "core/caps.h"
+#include "core/cleanup.h"
+#include "core/sys.h"
+
+#define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
+#define LOCK_WAIT_MS 10000
+#define REMOVE_PAUSE_MS 10 /* between attempts to remove a cgroup that is still in use, doubling */
+#define REMOVE_PAUSE_MAX_MS 1000
+#define REMOVE_GIVE_UP_MS 30000 /* after the leader has gone */
+
+void warden_init(struct warden *warden)
+{
+	memset(warden, 0, sizeof(*warden));
+	warden->module_fd = warden->leader_fd = warden->listen_fd = -1;
+	warden->sandbox =
+		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
+}
+
+static void answer(struct warden *warden)
+{
+	struct message_plain query;
+	struct failure failure;
+	_close_ int client = accept4(warden->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client < 0)
+		return;
+	/* Only root reaches the socket's directory. A client that just looks is no error. */
+	if (protocol_receive(client, MESSAGE_QUERY, &query, sizeof(query), NULL, NULL,
+			     sys_now_ms() + CLIENT_WAIT_MS, &failure) == 0)
+		(void)protocol_send(client, &warden->info, sizeof(warden->info), NULL, 0, &failure);
+}
+
+/* The caller said CLOSE, or has closed its end (which alone does not end the session). */
+static bool module_says_close(struct warden *warden)
+{
+	struct message_plain message;
+	struct failure failure;
+
+	if (protocol_receive(warden->module_fd, MESSAGE_CLOSE, &message, sizeof(message), NULL,
+			     NULL, sys_now_ms(), &failure) == 0)
+		return true;
+	close_fd(&warden->module_fd);
+	return false;
+}
+
+static bool is_over(int fd)
+{
+	return fd < 0 || sys_wait_readable(fd, 0) != 0;
+}
+
+/* Wait until the session is to end: closed, its leader gone, or its PID 1 killed. */
+static void attend(struct warden *warden)
+{
+	for (;;) {
+		struct pollfd polls[] = {
+			{.fd = warden->leader_fd, .events = POLLIN},
+			{.fd = warden->sandbox.init_pidfd, .events = POLLIN},
+			{.fd = warden->module_fd, .events = POLLIN},
+			{.fd = warden->listen_fd, .events = POLLIN},
+		};
+
+		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
+			continue;
+		if (polls[0].revents || polls[1].revents)
+			return;
+		if (polls[2].revents && module_says_close(warden))
+			return;
+		if (polls[3].revents)
+			answer(warden);
+	}
+}
+
+/*
+ * Kill PID 1 and with it everything inside. Its exit waits for parents outside to reap their
+ * children inside (sshd's monitor reaps after close_session has returned), so queries go on being
+ * answered meanwhile.
+ */
+static void end_sandbox(struct warden *warden)
+{
+	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
+	while (!is_over(warden->sandbox.init_pidfd)) {
+		struct pollfd polls[] = {
+			{.fd = warden->sandbox.init_pidfd, .events = POLLIN},
+			{.fd = warden->listen_fd, .events = POLLIN},
+		};
+
+		if (poll(polls, ARRAY_SIZE(polls), -1) > 0 && polls[1].revents)
+			answer(warden);
+	}
+	sandbox_destroy(&warden->sandbox);
+}
+
+/*
+ * Remove the socket, and with the user's last sandbox the cgroups. 0: done. -EBUSY: a process is
+ * still in a cgroup.
+ */
+static int remove_locked(struct warden *warden, struct registry_user *user, struct failure *reterr)
+{
+	size_t others = 0;
+	int r = registry_unlink(user, warden->info.id, reterr);
+
+	if (r == 0)
+		r = registry_count(user, NULL, &others, reterr);
+	if (r == 0 && others == 0)
+		r = cgroup_remove(&warden->cgroups, reterr);
+	return r;
+}
+
+static int remove_once(struct warden *warden, struct failure *reterr)
+{
+	struct registry_user user;
+	int r = registry_lock(warden->info.uid, false, sys_now_ms() + LOCK_WAIT_MS, &user, reterr);
+
+	if (r == -ENOENT)
+		return 0; /* somebody who swept up after a crash was faster */
+	if (r < 0)
+		return r;
+	r = remove_locked(warden, &user, reterr);
+	if (r == 0)
+		registry_leave(&user);
+	else
+		registry_unlock(&user);
+	return r;
+}
+
+/*
+ * The leader is in the user's cgroups until it has gone back to where it came from, or ended: that
+ * may be long after the sandbox.
+ */
+static void remove_all(struct warden *warden)
+{
+	int64_t give_up_ms = 0;
+	int pause_ms = REMOVE_PAUSE_MS;
+	struct failure failure;
+	int r;
+
+	while ((r = remove_once(warden, &failure)) == -EBUSY) {
+		struct pollfd leader = {.fd = warden->leader_fd, .events = POLLIN};
+
+		if (give_up_ms == 0 && is_over(warden->leader_fd)) {
+			close_fd(&warden->leader_fd);
+			give_up_ms = sys_now_ms() + REMOVE_GIVE_UP_MS;
+			pause_ms = REMOVE_PAUSE_MS;
+		}
+		if (give_up_ms != 0 && sys_now_ms() > give_up_ms)
+			break;
+		leader.fd = warden->leader_fd;
+		(void)poll(&leader, 1, pause_ms);
+		if (pause_ms < REMOVE_PAUSE_MAX_MS)
+			pause_ms *= 2;
+	}
+	if (r < 0)
+		syslog(LOG_ERR, "cleaning up after sandbox %s: %s", warden->info.id, failure.text);
+}
+
+static void format_bytes(uint64_t bytes, char *text, size_t size)
+{
+	static const char units[] = "BKMGT";
+	size_t unit = 0;
+	double value = (double)bytes;
+
+	while (value >= 1024 && units[unit + 1]) {
+		value /= 1024;
+		unit++;
+	}
+	if (bytes == UINT64_MAX)
+		(void)snprintf(text, size, "unknown");
+	else
+		(void)snprintf(text, size, unit == 0 ? "%.0f%c" : "%.1f%c", value, units[unit]);
+}
+
+static uint64_t difference(uint64_t end, uint64_t start)
+{
+	if (end == UINT64_MAX)
+		return 0;
+	return end - (start == UINT64_MAX || start > end ? 0 : start);
+}
+
+/*
+ * CPU time and OOM kills are what the user's slice has gained since this session began, the peak is
+ * the slice's: with several sessions at once they are the user's, not this session's alone.
+ */
+static void log_end_line(const struct warden *warden, const struct cgroup_usage *usage)
+{
+	int64_t seconds = (sys_now_ms() - warden->started_ms) / 1000;
+	uint64_t cpu_usec = difference(usage->cpu_usec, warden->usage_at_start.cpu_usec);
+	char peak[32];
+
+	format_bytes(usage->memory_peak_bytes, peak, sizeof(peak));
+	syslog(LOG_INFO,
+	       "sandbox %s of %s ended: service=%s length=%lld:%02lld:%02lld cpu=%llu.%02llus "
+	       "memory_peak=%s oom_kills=%llu",
+	       warden->info.id, warden->info.user, warden->info.service,
+	       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
+	       (long long)(seconds % 60), (unsigned long long)(cpu_usec / 1000000),
+	       (unsigned long long)(cpu_usec / 10000 % 100), peak,
+	       (unsigned long long)difference(usage->oom_kills, warden->usage_at_start.oom_kills));
+}
+
+void warden_run(struct warden *warden, bool log_end)
+{
+	struct cgroup_usage usage;
+	struct failure failure;
+
+	/* root's uid is enough for what is left: root's files, root's processes. */
+	if (caps_drop_all(&failure) < 0)
+		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
+	attend(warden);
+	end_sandbox(warden);
+	cgroup_read_usage(&warden->cgroups, &usage);
+	remove_all(warden);
+	if (log_end)
+		log_end_line(warden, &usage);
+}
+
+void warden_abort(struct warden *warden, struct registry_user *locked)
+{
+	/* The caller's processes can't be inside yet, or have just been told to leave. */
+	sandbox_destroy(&warden->sandbox);
+	if (warden->info.id[0] == '\0') {
+		if (locked->dir_fd >= 0)
+			registry_leave(locked);
+		return;
+	}
+	registry_unlock(locked);
+	remove_all(warden);
+}

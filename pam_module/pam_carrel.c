@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pam_carrel - the PAM session module.
+ *
+ * It runs as root inside somebody else's process (sshd's monitor, su, cron), so it does next to
+ * nothing: options, who it is, then session_open(). It never calls exit, abort, openlog, setenv,
+ * umask or signal, starts no thread, and leaves no descriptor that survives exec.
+ */
+#define PAM_SM_SESSION
+#include <security/pam_ext.h>
+#include <security/pam_modules.h>
+#include <security/pam_modutil.h>
+
+#include <errno.h>
+#include <pwd.h>
+#include <syslog.h>
+
+#include "core/session.h"
+#include "pam_module/options.h"
+
+#define DATA_NAME "carrel_session"
+
+/*
+ * Called by pam_end(), also in children that inherited the handle: it must not end the session. With
+ * PAM_DATA_REPLACE it is close_session that takes the data out, and frees it itself.
+ */
+static void forget_data(pam_handle_t *pamh, void *data, int error_status)
+{
+	(void)pamh;
+	if (!(error_status & PAM_DATA_REPLACE))
+		session_forget(data);
+}
+
+static const char *item(pam_handle_t *pamh, int type)
+{
+	const void *value = NULL;
+
+	return pam_get_item(pamh, type, &value) == PAM_SUCCESS ? value : NULL;
+}
+
+/* One line for the log, one sentence without detail for the user. */
+static int refuse(pam_handle_t *pamh, int flags, const struct options *options, const char *user,
+		  enum reply_notice notice, const struct failure *failure)
+{
+	if (options->permit) {
+		pam_syslog(pamh, LOG_CRIT, "session of %s is NOT CONFINED (on_failure=permit): %s",
+			   user, failure->text);
+		return PAM_IGNORE;
+	}
+	pam_syslog(pamh, LOG_ERR, "session of %s refused: %s", user, failure->text);
+	if (!(flags & PAM_SILENT)) {
+		if (notice == NOTICE_SESSIONS_MAX)
+			(void)pam_error(pamh,
+					"You have as many sessions open as you may have here; "
+					"close one and try again.");
+		else
+			(void)pam_error(pamh, "Your session could not be set up safely and was "
+					      "refused; please tell the administrator.");
+	}
+	return PAM_SESSION_ERR;
+}
+
+static int open_session(pam_handle_t *pamh, const char *user, const struct options *options,
+			enum reply_notice *ret_notice, struct failure *reterr)
+{
+	struct session *session = NULL;
+	enum session_outcome outcome;
+	const void *earlier = NULL;
+
+	if (pam_get_data(pamh, DATA_NAME, &earlier) == PAM_SUCCESS && earlier)
+		return failure_say(reterr, EALREADY, "this PAM handle has a session open already");
+	struct session_request request = {
+		.helper = options->helper,
+		.user = user,
+		.service = item(pamh, PAM_SERVICE),
+		.tty = item(pamh, PAM_TTY),
+		.rhost = item(pamh, PAM_RHOST),
+		.timeout_seconds = options->timeout,
+		.debug = options->debug,
+	};
+
+	if (!request.service)
+		return failure_say(reterr, EINVAL, "PAM has no service name");
+	int r = session_open(&request, &outcome, &session, ret_notice, reterr);
+
+	if (r < 0)
+		return r;
+	if (outcome == SESSION_IGNORED)
+		return PAM_IGNORE;
+	if (pam_set_data(pamh, DATA_NAME, session, forget_data) != PAM_SUCCESS) {
+		struct failure closing;
+
+		(void)session_close(session, &closing);
+		return failure_set(reterr, ENOMEM, "keep the session in the PAM handle");
+	}
+	if (options->debug)
+		pam_syslog(pamh, LOG_DEBUG, "session of %s is in sandbox %s", user,
+			   session_id(session));
+	return PAM_SUCCESS;
+}
+
+PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct failure failure = {0};
+	struct options options;
+	enum reply_notice notice = NOTICE_NONE;
+	const char *user = NULL;
+	int bad_options = options_parse(argc, argv, &options, &failure);
+
+	if (bad_options < 0)
+		pam_syslog(pamh, LOG_ERR, "%s", failure.text);
+	if (pam_get_user(pamh, &user, NULL) != PAM_SUCCESS || !user || !*user) {
+		(void)failure_say(&failure, EINVAL, "PAM has no user name");
+		return refuse(pamh, flags, &options, "(unknown)", notice, &failure);
+	}
+	const struct passwd *passwd = pam_modutil_getpwnam(pamh, user);
+
+	/* root can always log in, whatever is broken. */
+	if (passwd && passwd->pw_uid == 0)
+		return PAM_IGNORE;
+	if (!passwd)
+		bad_options = failure_say(&failure, ENOENT, "NSS knows no user of that name");
+	if (bad_options < 0)
+		return refuse(pamh, flags, &options, user, notice, &failure);
+	int r = open_session(pamh, user, &options, &notice, &failure);
+
+	return r < 0 ? refuse(pamh, flags, &options, user, notice, &failure) : r;
+}
+
+PAM_EXTERN int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	const void *data = NULL;
+	struct failure failure = {0};
+	struct session *session;
+
+	(void)flags;
+	(void)argc;
+	(void)argv;
+	if (pam_get_data(pamh, DATA_NAME, &data) != PAM_SUCCESS || !data)
+		return PAM_IGNORE; /* this login was left alone */
+	session = (struct session *)data;
+	/* Take it out of the handle without freeing it, then end it. */
+	if (pam_set_data(pamh, DATA_NAME, NULL, NULL) != PAM_SUCCESS)
+		return PAM_SESSION_ERR;
+	if (session_close(session, &failure) < 0) {
+		pam_syslog(pamh, LOG_ERR, "closing a session: %s", failure.text);
+		return PAM_SESSION_ERR;
+	}
+	return PAM_SUCCESS;
+}
+
+PAM_EXTERN int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE;
+}
+
+PAM_EXTERN int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE;
+}
+
+PAM_EXTERN int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE;
+}
+
+PAM_EXTERN int pam_sm_chauthtok(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_IGNORE;
+}

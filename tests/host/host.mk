@@ -1,0 +1,14 @@
+# The host tests: the installed product behind libpam and a real sshd on 127.0.0.1, as root.
+
+HOST_PROGRAMS := $(patsubst tests/host/src/%.c,$(BUILD)/tests/host/%,$(wildcard tests/host/src/*.c))
+
+check-host:
+	tests/host/run
+
+host-programs: $(HOST_PROGRAMS)
+
+$(BUILD)/tests/host/%: tests/host/src/%.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(FORTIFY) $(CFLAGS_ALL) -o $@ $< -Wl,--as-needed -lpam -lpthread -lrt
+
+.PHONY: check-host host-programs
