@@ -34,21 +34,25 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,sepa
 # nodlopen on programs only: a PAM module marked with it can't be loaded.
 PROGRAM_LDFLAGS = -pie -Wl,-z,nodlopen $(LDFLAGS_ALL)
 
-# Libraries that the helper needs are linked in statically where the archive exists: each shared
-# object costs the login a few hundred microseconds of dynamic linking, and each warden dirty pages.
+# The helper is static (and position-independent) where the archives exist: dynamic linking costs each
+# login a few hundred microseconds, and each warden, which stays as long as the session, dirty pages.
+# It never asks NSS (the caller does), so nothing in it needs a shared C library.
 static-lib = $(if $(filter-out lib$(1).a,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
 ifeq ($(SANITIZE),)
 LIB_INIPARSER := $(call static-lib,iniparser)
 LIB_CAPNG     := $(call static-lib,cap-ng)
+STATIC_HELPER ?= $(if $(filter -l:libiniparser.a-l:libcap-ng.a,$(LIB_INIPARSER)$(LIB_CAPNG)),$(call cc-option,-static-pie))
 else
 LIB_INIPARSER := -liniparser
 LIB_CAPNG     := -lcap-ng
+STATIC_HELPER ?=
 endif
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # What the module links: nothing that parses, mounts or decides.
-CORE_CLIENT := core/failure.c core/sys.c core/protocol.c core/spawn.c core/session.c core/join.c core/ns.c
+CORE_CLIENT := core/failure.c core/sys.c core/protocol.c core/spawn.c core/session.c core/join.c core/ns.c \
+	core/identity.c
 CORE_REST   := $(filter-out $(CORE_CLIENT),$(wildcard core/*.c))
 CORE        := $(CORE_CLIENT) $(CORE_REST)
 
@@ -65,7 +69,7 @@ $(BUILD)/libcore.a: $(call obj,$(CORE))
 	$(AR) rcs $@ $^
 
 $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(STATIC_HELPER) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) -ljansson

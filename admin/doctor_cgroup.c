@@ -39,12 +39,15 @@ static void look_for(struct findings *findings, enum plan_limit_kind kind,
 	struct failure failure;
 
 	plan.limits[kind] = (struct plan_limit){.set = true, .value = 1, .text = text, .key = key};
+	/* cgroup v1 counts swap together with memory. */
+	if (kind == LIMIT_SWAP_MAX)
+		plan.limits[LIMIT_MEMORY_MAX] =
+			(struct plan_limit){.set = true, .value = 1, .key = KEY_MEMORY_MAX};
 	if (cgroup_find(&plan, UINT32_MAX - 1, &set, &failure) < 0) {
-		findings_add(findings, FINDING_WARN, SUBJECT, "%s can't be enforced here: %s", name,
-			     failure.text);
+		findings_add(findings, FINDING_WARN, SUBJECT, "%s", failure.text);
 		findings_mend(findings,
-			      "leave %s out of the policy, or boot with its controller "
-			      "(see cgroups(7))",
+			      "leave %s out of the policy, unless a kernel option brings what "
+			      "is missing (see cgroups(7))",
 			      name);
 	} else if (set.where[controller] >= 0) {
 		const struct cgroup_hierarchy *at = &set.hierarchies[set.where[controller]];
@@ -52,6 +55,20 @@ static void look_for(struct findings *findings, enum plan_limit_kind kind,
 		findings_add(findings, FINDING_OK, SUBJECT, "%s is enforced in %s (%s)", name,
 			     at->mount, at->v2 ? "v2" : "v1");
 	}
+}
+
+static void look_at_systemd(struct findings *findings)
+{
+	findings_add(findings, FINDING_WARN, SUBJECT,
+		     "systemd owns this host's cgroups; this version sets no limits beside it with "
+		     "`cgroup = auto`");
+	findings_mend(findings, "leave the limits out of the policy, or set `cgroup = cgroupfs` in "
+				"[host] if systemd may lose sight of those logins");
+	findings_add(
+		findings, FINDING_WARN, SUBJECT,
+		"users' own systemd managers are not confined by this version, so `systemd-run "
+		"--user` leads out of the sandbox");
+	findings_mend(findings, "systemctl mask user@.service, where users can do without it");
 }
 
 void doctor_cgroup(struct findings *findings)
@@ -80,15 +97,8 @@ void doctor_cgroup(struct findings *findings)
 		return;
 	}
 	findings_add(findings, FINDING_OK, SUBJECT, "layout: %s", how);
-	if (cgroup_is_managed()) {
-		findings_add(
-			findings, FINDING_WARN, SUBJECT,
-			"systemd owns this host's cgroups; this version sets no limits beside it "
-			"with `cgroup = auto`");
-		findings_mend(findings,
-			      "leave the limits out of the policy, or set `cgroup = cgroupfs` "
-			      "in [host] if systemd may lose sight of those logins");
-	}
+	if (cgroup_is_managed())
+		look_at_systemd(findings);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
 		look_for(findings, limits[i].kind, limits[i].controller, limits[i].key,
 			 limits[i].text);

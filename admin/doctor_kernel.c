@@ -117,7 +117,7 @@ static void look_at_calls(struct findings *findings)
 		int err = calls[i].probe();
 
 		if (err == 0) {
-			findings_add(findings, FINDING_OK, SUBJECT, "%s works", calls[i].name);
+			findings_add(findings, FINDING_OK, SUBJECT, "%s: there", calls[i].name);
 		} else if (err == EPERM && geteuid() != 0) {
 			findings_add(findings, FINDING_WARN, SUBJECT, "%s: only root can try it",
 				     calls[i].name);
@@ -182,7 +182,7 @@ static void look_at_namespaces(struct findings *findings)
 			findings_mend(findings, "sysctl user.max_%s_namespaces=16384",
 				      namespaces[i].name);
 		} else {
-			findings_add(findings, FINDING_OK, SUBJECT, "%s namespaces work", kind);
+			findings_add(findings, FINDING_OK, SUBJECT, "%s namespaces: there", kind);
 		}
 	}
 }

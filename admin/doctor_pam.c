@@ -228,13 +228,11 @@ static void names_add(struct names *names, const char *name)
 /* Does what, beyond the module, let people in? */
 static bool is_login(const char *service, const char *ssh_service)
 {
-	static const char *const logins[] = {"sshd",	     "login",	    "remote",
-					     "su",	     "su-l",	    "cron",
-					     "crond",	     "atd",	    "lightdm",
-					     "gdm-password", "gdm",	    "sddm",
-					     "cockpit",	     "xrdp-sesman", "mosh",
-					     "dropbear",     "vsftpd",	    "proftpd",
-					     "pure-ftpd",    "jupyterhub",  "systemd-user"};
+	static const char *const logins[] = {"sshd",	"login",	"remote",    "su",
+					     "su-l",	"cron",		"crond",     "atd",
+					     "lightdm", "gdm-password", "gdm",	     "sddm",
+					     "cockpit", "xrdp-sesman",	"mosh",	     "dropbear",
+					     "vsftpd",	"proftpd",	"pure-ftpd", "jupyterhub"};
 
 	if (ssh_service && strcmp(service, ssh_service) == 0)
 		return true;

@@ -59,6 +59,15 @@ static int decide(struct explanation *it, struct failure *reterr)
 	return 0;
 }
 
+/* As plan_build() counts a percentage: whole pages. */
+static uint64_t bytes_here(const struct explanation *it, const struct policy_value *value)
+{
+	uint64_t total = it->facts.memory_total;
+	uint64_t bytes = total / 100 * value->number + total % 100 * value->number / 100;
+
+	return bytes - bytes % it->facts.page_size;
+}
+
 /* Text ---------------------------------------------------------------------------------------- */
 
 /* Keys of later versions have nothing to show, and of a login left alone only `sandbox` counts. */
@@ -81,7 +90,7 @@ static void print_value(const struct explanation *it, size_t key)
 	printf("%-17s %-38s %s", policy_keys[key].name, from,
 	       value->set && value->text && value->text[0] ? value->text : "-");
 	if (value->set && value->percent && value->number != CONVERT_MAX)
-		printf(" (%" PRIu64 " bytes here)", it->facts.memory_total / 100 * value->number);
+		printf(" (%" PRIu64 " bytes here)", bytes_here(it, value));
 	putchar('\n');
 }
 
@@ -129,9 +138,11 @@ static json_t *json_choices(const struct policy_key_info *info, uint64_t bits)
 }
 
 /* Bytes, seconds, percents and counts as numbers; null for "max" and for what nobody set. */
-static json_t *json_typed(const struct policy_key_info *info, const struct policy_value *value,
-			  uint64_t memory_total)
+static json_t *json_typed(const struct explanation *it, size_t key)
 {
+	const struct policy_key_info *info = &policy_keys[key];
+	const struct policy_value *value = it->effective.values[key];
+
 	if (!value->set)
 		return json_null();
 	switch (info->type) {
@@ -142,8 +153,7 @@ static json_t *json_typed(const struct policy_key_info *info, const struct polic
 	case TYPE_CHOICES:
 		return json_choices(info, value->number);
 	case TYPE_SIZE:
-		return verb_json_number(value->percent ? memory_total / 100 * value->number
-						       : value->number);
+		return verb_json_number(value->percent ? bytes_here(it, value) : value->number);
 	case TYPE_COUNT:
 	case TYPE_PERCENT:
 	case TYPE_TIME:
@@ -175,12 +185,13 @@ static json_t *json_keys(const struct explanation *it)
 
 		if (policy_keys[key].unsupported || policy_keys[key].type == TYPE_UNSUPPORTED)
 			continue;
-		entry = json_pack(
-			"{s:o, s:o, s:o, s:o}", "value",
-			json_typed(&policy_keys[key], value, it->facts.memory_total), "text",
-			value->set && value->text ? verb_json_text(value->text) : json_null(),
-			"file", value->line > 0 ? verb_json_text(value->file) : json_null(), "line",
-			value->line > 0 ? json_integer(value->line) : json_null());
+		entry = json_pack("{s:o, s:o, s:o, s:o}", "value", json_typed(it, key), "text",
+				  value->set && value->text ? verb_json_text(value->text)
+							    : json_null(),
+				  "file",
+				  value->line > 0 ? verb_json_text(value->file) : json_null(),
+				  "line",
+				  value->line > 0 ? json_integer(value->line) : json_null());
 		if (json_object_set_new(keys, policy_keys[key].name, entry) < 0) {
 			json_decref(keys);
 			return NULL;

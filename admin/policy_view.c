@@ -68,21 +68,25 @@ static void add_once(struct policy_errors *findings, const char *text)
 void policy_view_check_plan(const struct effective *effective, const struct plan *plan,
 			    uint32_t uid, struct policy_errors *findings)
 {
-	/* Each limit alone, so that every one that does not hold is named. */
+	struct plan holding = *plan;
+
+	/*
+	 * One after the other, each beside those that hold, so that every one that does not is named.
+	 * Not each alone: on cgroup v1 swap_max stands on memory_max, which comes before it.
+	 */
+	memset(holding.limits, 0, sizeof(holding.limits));
 	for (size_t i = 0; i < PLAN_LIMITS; i++) {
-		struct plan alone = *plan;
+		const struct policy_value *value;
 		struct cgroup_set set;
 		struct failure failure;
 
 		if (!plan->limits[i].set)
 			continue;
-		memset(alone.limits, 0, sizeof(alone.limits));
-		alone.limits[i] = plan->limits[i];
-		if (cgroup_find(&alone, uid, &set, &failure) == 0)
+		holding.limits[i] = plan->limits[i];
+		if (cgroup_find(&holding, uid, &set, &failure) == 0)
 			continue;
-
-		const struct policy_value *value = effective->values[plan->limits[i].key];
-
+		holding.limits[i].set = false;
+		value = effective->values[plan->limits[i].key];
 		(void)failure_wrap(&failure, "%s:%d", value->file, value->line);
 		add_once(findings, failure.text);
 	}

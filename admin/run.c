@@ -17,6 +17,7 @@
 #include "admin/run_tty.h"
 #include "admin/verb.h"
 #include "core/cleanup.h"
+#include "core/identity.h"
 #include "core/session.h"
 #include "core/sys.h"
 
@@ -238,10 +239,10 @@ static int fork_and_wait(struct run *run, struct failure *reterr)
 
 static int run_in_sandbox(struct run *run)
 {
+	__attribute__((cleanup(identity_free))) struct login login = {0};
 	struct session_request request = {
 		.helper = HELPER,
-		.user = run->passwd->pw_name,
-		.service = run->service,
+		.login = &login,
 		.tty = run->tty.fd >= 0 ? ttyname(STDIN_FILENO) : NULL,
 		.timeout_seconds = TIMEOUT_SECONDS,
 	};
@@ -252,6 +253,8 @@ static int run_in_sandbox(struct run *run)
 	sigset_t watched;
 	int code, r;
 
+	if (identity_lookup(run->passwd->pw_name, run->service, &login, &failure) < 0)
+		return verb_fail(&failure);
 	/* From here on a signal must find the session either not begun or waited for. */
 	watched_signals(&watched);
 	(void)signal(SIGCHLD, SIG_DFL);

@@ -5,13 +5,17 @@
 #ifndef CARREL_CAPS_H
 #define CARREL_CAPS_H
 
+#include <stdint.h>
+
 #include "core/failure.h"
 
+#define CAPS_NONE UINT64_C(0)
+
 /*
- * Give up every capability for good: bounding, permitted, effective, inheritable and ambient sets,
- * and set no_new_privs. The uid stays 0, which still owns root's files and may signal root's
- * processes (kill(2)).
+ * Give up every capability but those in `keep` (bits by capability number) for good: permitted,
+ * effective, inheritable and ambient sets; the bounding set is emptied, no_new_privs set. The uid stays
+ * 0, which still owns root's files and may signal root's processes (kill(2)).
  */
-int caps_drop_all(struct failure *reterr);
+int caps_keep_only(uint64_t keep, struct failure *reterr);
 
 #endif

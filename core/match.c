@@ -66,14 +66,8 @@ static void apply_section(const struct policy_section *section, unsigned int ran
 
 /* Contradictions ------------------------------------------------------------------------------ */
 
-/* " (FILE:LINE)" or " (default)"; a path that does not fit is cut. */
-struct origin {
-	char text[200];
-};
-
-static struct origin origin(const struct effective *effective, enum policy_key key)
+struct origin match_origin(const struct policy_value *value)
 {
-	const struct policy_value *value = effective->values[key];
 	struct origin origin;
 	int n;
 
@@ -91,8 +85,8 @@ static int contradiction(const struct effective *effective, enum policy_key key,
 			 const char *expected, enum policy_key other, struct failure *reterr)
 {
 	return failure_say(reterr, EINVAL, "%s %s: %s, because of %s %s", policy_keys[key].name,
-			   origin(effective, key).text, expected, policy_keys[other].name,
-			   origin(effective, other).text);
+			   match_origin(effective->values[key]).text, expected,
+			   policy_keys[other].name, match_origin(effective->values[other]).text);
 }
 
 static bool has_words(const struct effective *effective, enum policy_key key)
@@ -129,7 +123,7 @@ static int check_mount(const struct effective *effective, struct failure *reterr
 				   "%s %s: expected mount beside pid, or neither: a pid namespace "
 				   "needs a /proc of its own",
 				   policy_keys[KEY_NAMESPACES].name,
-				   origin(effective, KEY_NAMESPACES).text);
+				   match_origin(effective->values[KEY_NAMESPACES]).text);
 	return 0;
 }
 

@@ -43,6 +43,12 @@ int match_login(const struct policy *policy, const struct login *login,
 /* Does the section's header fit the login? */
 bool match_section(const struct policy_section *section, const struct login *login);
 
+/* Where a value was set, for errors: "(FILE:LINE)", or "(default)"; a path too long is cut. */
+struct origin {
+	char text[200];
+};
+struct origin match_origin(const struct policy_value *value);
+
 static inline uint64_t effective_number(const struct effective *effective, enum policy_key key)
 {
 	return effective->values[key]->number;

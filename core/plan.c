@@ -32,8 +32,8 @@
 
 /* Refuse a value: "KEY (FILE:LINE): WHAT". */
 #define refuse(value, key, reterr, fmt, ...)                                                       \
-	failure_say(reterr, EINVAL, "%s (%s:%d): " fmt, policy_keys[key].name,                     \
-		    (value)->file ? (value)->file : "default", (value)->line, __VA_ARGS__)
+	failure_say(reterr, EINVAL, "%s %s: " fmt, policy_keys[key].name,                          \
+		    match_origin(value).text, __VA_ARGS__)
 
 /* Paths --------------------------------------------------------------------------------------- */
 
@@ -379,11 +379,10 @@ static int build_limits(const struct effective *effective, const struct plan_fac
 	}
 	if (high->set && high->value > max->value)
 		return refuse(effective->values[KEY_MEMORY_HIGH], KEY_MEMORY_HIGH, reterr,
-			      "%s: expected no more than memory_max, %s (%s:%d)",
+			      "%s: expected no more than memory_max, %s %s",
 			      effective->values[KEY_MEMORY_HIGH]->text,
 			      effective->values[KEY_MEMORY_MAX]->text,
-			      effective->values[KEY_MEMORY_MAX]->file,
-			      effective->values[KEY_MEMORY_MAX]->line);
+			      match_origin(effective->values[KEY_MEMORY_MAX]).text);
 	return 0;
 }
 

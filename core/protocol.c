@@ -43,7 +43,21 @@ static bool request_good(const struct message_request *request)
 	       ends(request->service, sizeof(request->service)) &&
 	       ends(request->tty, sizeof(request->tty)) &&
 	       ends(request->rhost, sizeof(request->rhost)) && request->user[0] != '\0' &&
-	       request->debug <= 1 && request->timeout_ms > 0;
+	       ends(request->home, sizeof(request->home)) && request->debug <= 1 &&
+	       request->timeout_ms > 0 && request->uid != UINT32_MAX &&
+	       (request->group_bytes == 0 || request->groups[request->group_bytes - 1] == '\0');
+}
+
+/* The size that a message of this type must have; a request says itself how long its names are. */
+static size_t due_size(const void *bytes, size_t size, enum message_type type)
+{
+	const struct message_request *request = bytes;
+
+	if (type != MESSAGE_REQUEST)
+		return messages[type].size;
+	if (size < PROTOCOL_REQUEST_SIZE(0) || request->group_bytes > PROTOCOL_GROUPS_MAX)
+		return 0;
+	return PROTOCOL_REQUEST_SIZE(request->group_bytes);
 }
 
 static bool reply_good(const struct message_reply *reply)
@@ -82,10 +96,12 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 				   "the peer speaks protocol version %u, this side %u: was carrel "
 				   "upgraded in between?",
 				   head->version, PROTOCOL_VERSION);
-	if (head->type != type || head->size != messages[type].size || size != messages[type].size)
+	size_t due = due_size(bytes, size, type);
+
+	if (head->type != type || head->size != due || size != due)
 		return failure_say(reterr, EPROTO,
 				   "a message of type %u and %zu bytes where a %s of %zu was due",
-				   head->type, size, messages[type].name, messages[type].size);
+				   head->type, size, messages[type].name, due);
 	if (type == MESSAGE_REQUEST)
 		good = request_good(bytes);
 	else if (type == MESSAGE_REPLY)

@@ -38,6 +38,8 @@
 #define PROTOCOL_CGROUP_PATH 512
 #define PROTOCOL_FDS_MAX (1 + PROTOCOL_CGROUPS_MAX)
 #define PROTOCOL_ID_MAX 48
+#define PROTOCOL_HOME_MAX 1024
+#define PROTOCOL_GROUPS_MAX 65536 /* bytes of all group names, with a NUL each */
 
 enum message_type {
 	MESSAGE_SPAWNED = 1, /* the spawn's own: carries the helper's pidfd */
@@ -62,15 +64,26 @@ struct message_plain {
 	struct message_head head;
 };
 
+/*
+ * Who logs in is the caller's to say: it is root, has its NSS modules loaded, and asks NSS for just
+ * this anyway; so the helper can do without, which makes it small and quick to start. The one message
+ * of variable size: it ends with group_bytes of group names, each with its NUL.
+ */
 struct message_request {
 	struct message_head head;
 	uint32_t timeout_ms; /* what is left for everything the helper does */
 	uint32_t debug; /* 0 or 1 */
-	char user[PROTOCOL_NAME_MAX]; /* as PAM has it; all texts are NUL-terminated */
+	uint32_t uid, gid;
+	uint32_t group_bytes;
+	char user[PROTOCOL_NAME_MAX]; /* as NSS has it (pw_name); all texts are NUL-terminated */
+	char home[PROTOCOL_HOME_MAX];
 	char service[PROTOCOL_NAME_MAX];
 	char tty[PROTOCOL_NAME_MAX]; /* or "" */
 	char rhost[PROTOCOL_NAME_MAX]; /* or "" */
+	char groups[PROTOCOL_GROUPS_MAX];
 };
+#define PROTOCOL_REQUEST_SIZE(group_bytes) \
+	(offsetof(struct message_request, groups) + (size_t)(group_bytes))
 
 enum reply_verdict {
 	REPLY_REFUSED, /* could not be confined: text says why */

@@ -63,39 +63,65 @@ static int check_caller(struct failure *reterr)
 	return 0;
 }
 
-static int make_request(const struct session_request *request, struct message_request *ret_message,
+/* All group names, one after the other, each with its NUL. */
+static int pack_groups(char *const *names, struct message_request *message, struct failure *reterr)
+{
+	for (; names && *names; names++) {
+		size_t len = strlen(*names) + 1;
+
+		if (len > sizeof(message->groups) - message->group_bytes)
+			return failure_say(reterr, E2BIG,
+					   "the names of the user's groups need more than %d bytes",
+					   PROTOCOL_GROUPS_MAX);
+		memcpy(message->groups + message->group_bytes, *names, len);
+		message->group_bytes += (uint32_t)len;
+	}
+	return 0;
+}
+
+static int make_request(const struct session_request *request, struct message_request *message,
 			struct failure *reterr)
 {
-	memset(ret_message, 0, sizeof(*ret_message));
-	protocol_head(&ret_message->head, MESSAGE_REQUEST, sizeof(*ret_message));
-	ret_message->timeout_ms = request->timeout_seconds * 1000;
-	ret_message->debug = request->debug;
-	if (protocol_text(ret_message->user, sizeof(ret_message->user), request->user) < 0)
-		return failure_say(reterr, ENAMETOOLONG,
-				   "the user name has %zu characters, %d are "
-				   "allowed",
-				   strlen(request->user), PROTOCOL_NAME_MAX - 1);
-	if (protocol_text(ret_message->service, sizeof(ret_message->service), request->service) < 0)
+	const struct login *login = request->login;
+
+	memset(message, 0, PROTOCOL_REQUEST_SIZE(0));
+	message->timeout_ms = request->timeout_seconds * 1000;
+	message->debug = request->debug;
+	message->uid = login->uid;
+	message->gid = login->gid;
+	if (protocol_text(message->user, sizeof(message->user), login->user) < 0)
+		return failure_say(reterr, ENAMETOOLONG, "the user name has %zu characters, %d are "
+				   "allowed", strlen(login->user), PROTOCOL_NAME_MAX - 1);
+	if (protocol_text(message->service, sizeof(message->service), login->service) < 0)
 		return failure_say(reterr, ENAMETOOLONG, "the service name has %zu characters",
-				   strlen(request->service));
+				   strlen(login->service));
+	if (protocol_text(message->home, sizeof(message->home), login->home) < 0)
+		return failure_say(reterr, ENAMETOOLONG, "the home directory's path has %zu "
+				   "characters", strlen(login->home));
 	/* For display alone: one that is too long is left out. */
 	if (request->tty)
-		(void)protocol_text(ret_message->tty, sizeof(ret_message->tty), request->tty);
+		(void)protocol_text(message->tty, sizeof(message->tty), request->tty);
 	if (request->rhost)
-		(void)protocol_text(ret_message->rhost, sizeof(ret_message->rhost), request->rhost);
-	return 0;
+		(void)protocol_text(message->rhost, sizeof(message->rhost), request->rhost);
+	int r = pack_groups(login->groups, message, reterr);
+
+	protocol_head(&message->head, MESSAGE_REQUEST, PROTOCOL_REQUEST_SIZE(message->group_bytes));
+	return r;
 }
 
 /* Send the request and await the reply. */
 static int ask(int socket, const struct session_request *request, int64_t deadline_ms,
 	       struct message_reply *ret_reply, struct reply_fds *ret_fds, struct failure *reterr)
 {
-	struct message_request message;
-	int r = make_request(request, &message, reterr);
+	_free_ struct message_request *message = malloc(sizeof(*message));
+
+	if (!message)
+		return failure_set(reterr, ENOMEM, "prepare a request");
+	int r = make_request(request, message, reterr);
 
 	if (r < 0)
 		return r;
-	r = protocol_send(socket, &message, sizeof(message), NULL, 0, reterr);
+	r = protocol_send(socket, message, message->head.size, NULL, 0, reterr);
 	if (r < 0)
 		return r;
 	r = protocol_receive(socket, MESSAGE_REPLY, ret_reply, sizeof(*ret_reply), ret_fds->fds,

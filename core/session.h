@@ -11,6 +11,7 @@
 #define CARREL_SESSION_H
 
 #include "core/failure.h"
+#include "core/match.h"
 #include "core/protocol.h"
 
 struct session;
@@ -22,7 +23,7 @@ enum session_outcome {
 
 struct session_request {
 	const char *helper; /* absolute path */
-	const char *user, *service;
+	const struct login *login; /* who, from identity_lookup() */
 	const char *tty, *rhost; /* or NULL */
 	unsigned int timeout_seconds; /* bounds everything that is waited for */
 	bool debug;

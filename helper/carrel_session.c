@@ -19,7 +19,6 @@
 
 #include "core/cleanup.h"
 #include "core/convert.h"
-#include "core/identity.h"
 #include "core/plan.h"
 #include "core/policy_file.h"
 #include "core/spawn.h"
@@ -34,7 +33,8 @@
 struct opening {
 	int64_t deadline_ms;
 	struct message_request request;
-	struct login login;
+	struct login login; /* points into request and group_names */
+	char **group_names;
 	struct policy *policy;
 	struct plan plan;
 	bool planned;
@@ -70,14 +70,37 @@ static int load_policy(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* The login as the caller knows it from NSS. */
+static int unpack_login(struct opening *opening, struct failure *reterr)
+{
+	struct message_request *request = &opening->request;
+	size_t count = 0, used = 0;
+
+	for (size_t i = 0; i < request->group_bytes; i++)
+		count += request->groups[i] == '\0';
+	opening->group_names = calloc(count + 1, sizeof(*opening->group_names));
+	if (!opening->group_names)
+		return failure_set(reterr, ENOMEM, "take in the user's groups");
+	for (size_t i = 0; i < count; i++) {
+		opening->group_names[i] = request->groups + used;
+		used += strlen(request->groups + used) + 1;
+	}
+	opening->login = (struct login){.user = request->user,
+					.uid = request->uid,
+					.gid = request->gid,
+					.home = request->home,
+					.service = request->service,
+					.groups = opening->group_names};
+	return 0;
+}
+
 /* Decide: 1 when the policy leaves this login alone. */
 static int decide(struct opening *opening, struct failure *reterr)
 {
 	struct effective effective;
 	struct sysinfo info;
 	char host_name[65];
-	int r = identity_lookup(opening->request.user, opening->request.service, &opening->login,
-				reterr);
+	int r = unpack_login(opening, reterr);
 
 	if (r < 0)
 		return r;
@@ -327,7 +350,8 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 
 static void forget_opening(struct opening *opening)
 {
-	identity_free(&opening->login);
+	free(opening->group_names);
+	opening->group_names = NULL;
 	if (opening->planned)
 		plan_free(&opening->plan);
 	policy_free(opening->policy);

@@ -86,7 +86,7 @@ static int become_init(const struct birth *birth, struct failure *reterr)
 	    (keep_high > keep_low + 1 && sys_close_range(keep_low + 1, keep_high - 1) < 0) ||
 	    sys_close_range(keep_high + 1, ~0U) < 0)
 		return failure_set(reterr, errno, "close what carrel-init does not need");
-	r = caps_drop_all(reterr);
+	r = caps_keep_only(CAPS_NONE, reterr);
 	if (r < 0)
 		return r;
 	/* By descriptor, opened outside: nothing inside decides what is run (CVE-2019-5736). */

@@ -2,6 +2,7 @@
 #include "helper/warden.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -214,8 +215,11 @@ void warden_run(struct warden *warden, bool log_end)
 	struct cgroup_usage usage;
 	struct failure failure;
 
-	/* root's uid is enough for what is left: root's files, root's processes. */
-	if (caps_drop_all(&failure) < 0)
+	/*
+	 * root's uid is enough for root's processes and most of root's files; the root of a v1
+	 * hierarchy, from which carrel.slice is removed, has mode 0555.
+	 */
+	if (caps_keep_only(UINT64_C(1) << CAP_DAC_OVERRIDE, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	attend(warden);
 	end_sandbox(warden);

@@ -31,7 +31,7 @@ void warden_init(struct warden *warden);
 
 /*
  * Run until everything has gone: the sandbox's processes, its cgroups (with the user's last session),
- * its socket. Gives up all capabilities first. Logs one line at the end, with the session's figures
+ * its socket. Gives up what it does not need first. Logs one line at the end, with the session's figures
  * when `log_end` is set.
  */
 void warden_run(struct warden *warden, bool log_end);

@@ -15,6 +15,7 @@
 #include <pwd.h>
 #include <syslog.h>
 
+#include "core/identity.h"
 #include "core/session.h"
 #include "pam_module/options.h"
 
@@ -63,25 +64,30 @@ static int refuse(pam_handle_t *pamh, int flags, const struct options *options, 
 static int open_session(pam_handle_t *pamh, const char *user, const struct options *options,
 			enum reply_notice *ret_notice, struct failure *reterr)
 {
+	__attribute__((cleanup(identity_free))) struct login login = {0};
 	struct session *session = NULL;
 	enum session_outcome outcome;
 	const void *earlier = NULL;
+	const char *service = item(pamh, PAM_SERVICE);
 
 	if (pam_get_data(pamh, DATA_NAME, &earlier) == PAM_SUCCESS && earlier)
 		return failure_say(reterr, EALREADY, "this PAM handle has a session open already");
+	if (!service)
+		return failure_say(reterr, EINVAL, "PAM has no service name");
+	int r = identity_lookup(user, service, &login, reterr);
+
+	if (r < 0)
+		return r;
 	struct session_request request = {
 		.helper = options->helper,
-		.user = user,
-		.service = item(pamh, PAM_SERVICE),
+		.login = &login,
 		.tty = item(pamh, PAM_TTY),
 		.rhost = item(pamh, PAM_RHOST),
 		.timeout_seconds = options->timeout,
 		.debug = options->debug,
 	};
 
-	if (!request.service)
-		return failure_say(reterr, EINVAL, "PAM has no service name");
-	int r = session_open(&request, &outcome, &session, ret_notice, reterr);
+	r = session_open(&request, &outcome, &session, ret_notice, reterr);
 
 	if (r < 0)
 		return r;

@@ -64,7 +64,7 @@ series_start() { # NAME COMMAND…
 
 series_ask() { # NAME: the answer in $answer
 	answer=
-	echo go >&"${to_fd[$1]}" && read -r -t 120 -u "${from_fd[$1]}" answer || answer=fail
+	echo go >&"${to_fd[$1]}" 2>/dev/null && read -r -t 120 -u "${from_fd[$1]}" answer || answer=fail
 	stop_if_told
 }
 

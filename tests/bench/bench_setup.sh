@@ -245,8 +245,9 @@ setup() {
 	trap at_exit EXIT
 	# Not `exit`: bash 5.2 smashes its stack when a trap leaves a read with a timeout that way.
 	trap 'stopped=yes' INT TERM HUP
+	trap : PIPE # a program that has ended is a failed cycle
 	clean
-	mkdir -p "$PREFIX/home" "$PREFIX/instances"
+	mkdir -p "$PREFIX/home" "$PREFIX/instances" "$RUN"
 	chmod 0755 "$PREFIX" "$PREFIX/home"
 	useradd -M -d "$PREFIX/home" -s /bin/sh -p '*' "$BENCH_USER" || exit 1
 	chown "$BENCH_USER:" "$PREFIX/home"

@@ -25,7 +25,7 @@
 #include "tests/bench/pace.h"
 
 #define WATCHED_MAX 64
-#define PATHS_MAX 8
+#define PATHS_MAX 32
 #define GONE_US 10000000
 
 /* Weak: the fallback is chosen where the library does not have it. */

@@ -132,8 +132,10 @@ stage_setup()
 	CHECK_BASELINE_PIDS=$!
 	stage_users || die "making the users"
 	stage_keys || die "making the keys"
+	mkdir "$CHECK_PREFIX/stage/saved" && cp -a /etc/{passwd,group,shadow,gshadow,pam.d} "$CHECK_PREFIX/stage/saved/" ||
+		die "saving the stage's /etc"
+	cp -a /etc/sub[ug]id "$CHECK_PREFIX/stage/saved/" 2>/dev/null
 	. "$CHECK_SOURCE/tests/host/lib.sh"
-	pam_write "$SERVICE_OUT"
 	pam_reset
 	sshd_start in "$SERVICE_IN" || die "sshd with the module does not start"
 	sshd_start out "$SERVICE_OUT" || die "sshd without the module does not start"
