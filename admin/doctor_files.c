@@ -38,7 +38,8 @@ static void look_above(struct findings *findings, const char *path)
 		*slash = '\0';
 		if (stat(above, &st) < 0)
 			return;
-		if (st.st_uid == 0 && !(st.st_mode & WRITABLE_BY_OTHERS))
+		/* With the sticky bit others can add, but not exchange what is root's. */
+		if (st.st_uid == 0 && (!(st.st_mode & WRITABLE_BY_OTHERS) || st.st_mode & S_ISVTX))
 			continue;
 		findings_add(findings, FINDING_FAIL, SUBJECT,
 			     "%s: owned by uid %u, mode %04o: others can exchange what is in it",

@@ -85,27 +85,35 @@ static void line_free(struct pam_line *line)
 static int read_service(struct reader *reader, const char *name, int depth, bool included,
 			int substack);
 
+static int copy_line(const struct pam_line *from, char *arguments, struct pam_line *ret_line)
+{
+	ret_line->file = strdup(from->file);
+	ret_line->control = strdup(from->control);
+	ret_line->module = strdup(from->module);
+	ret_line->line = from->line;
+	ret_line->may_be_missing = from->may_be_missing;
+	ret_line->substack = from->substack;
+	if (!ret_line->file || !ret_line->control || !ret_line->module)
+		return -ENOMEM;
+	return copy_arguments(ret_line, arguments);
+}
+
 static int add_line(struct reader *reader, const struct pam_line *from, char *arguments)
 {
 	struct pam_stack *stack = reader->stack;
-	struct pam_line line = *from, *lines;
+	struct pam_line *lines;
 
 	if (stack->count == PAM_STACK_LINES_MAX)
 		return failure_say(reader->reterr, EINVAL, "%s:%d: more than %d lines", from->file,
 				   from->line, PAM_STACK_LINES_MAX);
-	line.arguments = NULL;
-	line.file = strdup(from->file);
-	line.control = strdup(from->control);
-	line.module = strdup(from->module);
 	lines = reallocarray(stack->lines, stack->count + 1, sizeof(*lines));
-	if (lines)
-		stack->lines = lines;
-	if (!lines || !line.file || !line.control || !line.module ||
-	    copy_arguments(&line, arguments) < 0) {
-		line_free(&line);
+	if (!lines)
 		return failure_set(reader->reterr, ENOMEM, "read %s", from->file);
-	}
-	lines[stack->count++] = line;
+	stack->lines = lines;
+	lines[stack->count] = (struct pam_line){0};
+	/* Counted before it is whole: then pam_stack_free() frees what there is of it. */
+	if (copy_line(from, arguments, &lines[stack->count++]) < 0)
+		return failure_set(reader->reterr, ENOMEM, "read %s", from->file);
 	return 0;
 }
 
@@ -278,19 +286,19 @@ static bool is_service(const char *name)
 
 static int add_name(const char *name, char ***names, size_t *count)
 {
+	_free_ char *copy = NULL;
 	char **more;
 
 	for (size_t i = 0; i < *count; i++)
 		if (strcmp((*names)[i], name) == 0)
 			return 0;
+	copy = strdup(name);
 	more = reallocarray(*names, *count + 1, sizeof(*more));
-	if (!more)
+	if (more)
+		*names = more;
+	if (!more || !copy)
 		return -ENOMEM;
-	*names = more;
-	more[*count] = strdup(name);
-	if (!more[*count])
-		return -ENOMEM;
-	(*count)++;
+	more[(*count)++] = steal_ptr(&copy);
 	return 0;
 }
 

@@ -152,8 +152,7 @@ static int go_to_cwd(const struct run *run, struct failure *reterr)
 	return failure_set(reterr, errno, "go to /");
 }
 
-/* Never returns. */
-static void run_child(struct run *run)
+static _Noreturn void run_child(struct run *run)
 {
 	struct failure failure;
 	int err;
@@ -264,8 +263,9 @@ static int run_in_sandbox(struct run *run)
 	if (outcome == SESSION_IGNORED) {
 		fprintf(stderr,
 			"carrel: run as %s: the policy leaves this user alone, so there is no "
-			"sandbox (see carrel explain %s)\n",
-			run->passwd->pw_name, run->passwd->pw_name);
+			"sandbox "
+			"(see carrel explain --service %s %s)\n",
+			run->passwd->pw_name, run->service, run->passwd->pw_name);
 		return VERB_FAILED;
 	}
 	code = fork_and_wait(run, &failure);

@@ -178,7 +178,7 @@ int sshd_settings_read_files(const char *root, struct sshd_settings *ret_setting
 
 /* Asking -------------------------------------------------------------------------------------- */
 
-static void exec_sshd(const char *program, int output)
+static _Noreturn void exec_sshd(const char *program, int output)
 {
 	char *const argv[] = {(char *)"sshd", (char *)"-T", NULL};
 	char *const envp[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};

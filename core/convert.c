@@ -181,10 +181,7 @@ int convert_percent(const char *text, uint64_t *ret_value)
 
 int convert_time(const char *text, uint64_t *ret_seconds)
 {
-	static const struct unit units[] = {{'s', 1},
-					    {'m', 60},
-					    {'h', 60 * 60},
-					    {'d', 24 * 60 * 60}};
+	static const struct unit units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
 	uint64_t value, factor;
 	int r;
 

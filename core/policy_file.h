@@ -28,7 +28,10 @@ struct policy_sources {
 /* Read the policy at `path` (its drop-ins: path's directory + "/carrel.conf.d"). -errno: in errors. */
 int policy_sources_read(const char *path, struct policy_errors *errors,
 			struct policy_sources *ret_sources);
-/* Read exactly these files, without drop-ins (`carrel check FILE…`). */
+/*
+ * Read exactly these files, without drop-ins (`carrel check FILE…`). The directories they lie in are
+ * not checked: it is not there that a login will read them.
+ */
 int policy_sources_read_files(char *const *paths, size_t count, struct policy_errors *errors,
 			      struct policy_sources *ret_sources);
 void policy_sources_free(struct policy_sources *sources);
@@ -42,7 +45,8 @@ enum policy_origin {
  * What a login goes by: the files at `path` when they are good (then they become the last accepted
  * policy in `state_dir`; nothing is written when they are what is stored there already; failing to
  * store is no reason to refuse a login and is said in errors), else the last accepted policy.
- * Returns -errno with reterr when there is neither. `errors` may be non-empty on success too.
+ * Returns -errno with reterr when there is neither, and when memory or descriptors are short (which
+ * says nothing about the policy, and must not bring back an older one). `errors` may be non-empty on success too.
  */
 int policy_load(const char *path, const char *state_dir, struct policy_errors *errors,
 		struct policy **ret_policy, enum policy_origin *ret_origin, struct failure *reterr);

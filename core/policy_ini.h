@@ -5,6 +5,9 @@
  * It is handed the very bytes of each KEY = VALUE line that the scan found good, but no header: each
  * line stands below a section of a name of our own making ("s12"). So names that iniparser would
  * merge ([user Bob] and [user bob]), split (a:b) or cut (a]b) never reach it.
+ *
+ * Where memory runs out iniparser drops pairs, which are then missed here; where it runs out for the
+ * tables of a dictionary, iniparser (4.1, 4.2) crashes. The helper's end refuses the login.
  */
 #ifndef CARREL_POLICY_INI_H
 #define CARREL_POLICY_INI_H

@@ -176,8 +176,10 @@ static char *uniform_blanks(struct span span)
 	if (!name)
 		return NULL;
 	for (size_t i = 0; i < span.size; i++) {
-		char c = is_blank(span.at[i]) ? ' ' : span.at[i];
+		char c = span.at[i];
 
+		if (is_blank(c))
+			c = ' ';
 		if (c == ' ' && used && name[used - 1] == ' ')
 			continue;
 		if (c == ',' && used && name[used - 1] == ' ')

@@ -7,7 +7,6 @@
  *   carrel-session --sweep    remove what killed wardens left behind
  */
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -397,7 +396,6 @@ static int serve(struct opening *opening)
 	opening->warden.module_fd = SPAWN_SOCKET;
 	opening->warden.started_ms = sys_now_ms();
 	forget_opening(opening);
-	(void)malloc_trim(0);
 	warden_run(&opening->warden, true);
 	return 0;
 }

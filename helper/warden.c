@@ -14,6 +14,7 @@
 #include "core/caps.h"
 #include "core/cleanup.h"
 #include "core/sys.h"
+#include "helper/shed.h"
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 #define LOCK_WAIT_MS 10000
@@ -221,6 +222,7 @@ void warden_run(struct warden *warden, bool log_end)
 	 */
 	if (caps_keep_only(UINT64_C(1) << CAP_DAC_OVERRIDE, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
+	shed_memory();
 	attend(warden);
 	end_sandbox(warden);
 	cgroup_read_usage(&warden->cgroups, &usage);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154
+# timeout: 300
 # What people do with sshd besides a shell: copies, forwardings, many sessions, jobs left behind.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 
@@ -195,9 +196,13 @@ fi
 
 case_ "20 logins at once"
 pids=
+mkdir -m 1777 "$SCRATCH/arrived"
+# Each stays until all are in: an ended namespace's number may be given to the next.
+together="echo \$(ls -A /tmp | wc -l) \$(readlink /proc/self/ns/pid); touch /tmp/mine $SCRATCH/arrived/\$SSH_I
+for try in {1..200}; do [ \$(ls $SCRATCH/arrived | wc -l) = 20 ] && break; sleep 0.1; done"
 for i in {1..20}; do
 	user=$([ $((i % 2)) = 0 ] && echo "$USER_A" || echo "$USER_B")
-	ssh_in "$user" "echo \$(ls -A /tmp | wc -l) \$(readlink /proc/self/ns/pid); touch /tmp/$i; sleep 1" \
+	ssh_in "$user" "SSH_I=$i; $together" \
 		>"$SCRATCH/many.$i" 2>&1 &
 	pids="$pids $!"
 done

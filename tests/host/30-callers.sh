@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154
+# timeout: 300
 # Callers other than sshd: su, runuser, cron's way, callers that live on, careless ones.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 
@@ -85,6 +86,8 @@ expect_grep '^run: exit 7$' steps start=carrel-cron:"$USER_A" open "run=exit 7" 
 expect_grep '^run: signal 15$' steps start=carrel-cron:"$USER_A" open 'run=kill $$' close end
 expect_grep '^close: PAM_SUCCESS' echo "$OUT"
 
+# The first line logged opens libc's syslog socket for good: a syslog step before `state` where
+# something is going to be logged.
 # same_state BEFORE AFTER WHAT
 same_state()
 {
@@ -142,7 +145,7 @@ same_state before after "after close, with 0 and 2 closed"
 
 case_ "a caller with threads is refused, and stays outside"
 log_mark
-expect_grep '^open: PAM_SESSION_ERR' steps start=carrel-cron:"$USER_A" thread state="$SCRATCH/before" open \
+expect_grep '^open: PAM_SESSION_ERR' steps start=carrel-cron:"$USER_A" thread syslog state="$SCRATCH/before" open \
 	state="$SCRATCH/after" "root=$ns"
 expect_grep "${host_pid//[][]/.}" echo "$OUT"
 expect_grep '^conv: ' echo "$OUT"
@@ -208,7 +211,7 @@ expect_grep '^end: PAM_' steps start=carrel-cron:"$USER_A" state="$SCRATCH/befor
 same_state before after "after close"
 
 case_ "two opens on one handle"
-expect_grep '^end: PAM_' steps start=carrel-cron:"$USER_A" state="$SCRATCH/before" open open "run=$ns" close close \
+expect_grep '^end: PAM_' steps start=carrel-cron:"$USER_A" syslog state="$SCRATCH/before" open open "run=$ns" close close \
 	state="$SCRATCH/after" end
 confined "$(grep '^pid:' <<<"$OUT")" || fail_ "not confined"
 same_state before after "after both closes"

@@ -316,7 +316,7 @@ session_end()
 
 session_cut()
 {
-	kill -9 "${session_pid[$1]}"
+	kill -9 "${session_pid[$1]}" 2>/dev/null
 	session_forget "$1"
 }
 

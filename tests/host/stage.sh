@@ -73,8 +73,8 @@ stage_dev()
 
 stage_mounts()
 {
-	mkdir -p "$CHECK_PREFIX"/{stage,src,disk,keys,log,scratch,bin} /run/sshd || return
-	chmod 755 "$CHECK_PREFIX" "$CHECK_PREFIX"/* /run/sshd
+	mkdir -p "$CHECK_PREFIX"/{stage,src,disk,keys,log,scratch,bin} "$CHECK_RUN" /run/sshd || return
+	chmod 755 "$CHECK_PREFIX" "$CHECK_PREFIX"/* "$CHECK_RUN" /run/sshd
 	# The tree may lie below /home or /tmp, which are covered in a moment.
 	mount --bind "$repo" "$CHECK_SOURCE" || return
 	mount -t tmpfs -o mode=755 stage "$CHECK_PREFIX/stage" || return

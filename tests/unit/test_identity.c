@@ -219,6 +219,7 @@ static void absent_and_broken_are_told_apart(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
 		nss.user_error = absent[i];
 		assert_int_equal(identity_lookup("nobody-here", "sshd", &login, &failure), -ENOENT);
+		assert_non_null(strstr(failure.text, "no such user"));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
 		nss.user_error = broken[i];

@@ -297,6 +297,7 @@ static void what_only_looks_like_a_contradiction_is_not(void **state)
 		"[default]\nmemory_high = 2G\n",
 		/* Not to be compared before the machine is known. */
 		"[default]\nmemory_max = 1G\nmemory_high = 100%\n",
+		"[default]\nmemory_max = 100%\nmemory_high = 1M\n",
 		"[default]\ncapabilities = none\nno_new_privs = yes\n",
 		"[default]\ncapabilities = setuid setgid setpcap\n",
 		"[default]\ncapabilities = all\n",

@@ -379,6 +379,19 @@ static void a_file_that_changes_while_it_is_read_is_refused(void **state)
 	}
 }
 
+/* As the files of procfs are: regular, root's, and longer than they say. */
+static void a_file_that_is_not_as_long_as_it_says_is_refused(void **state)
+{
+	struct policy_errors errors = {0};
+	struct policy_sources sources;
+	char *paths[] = {(char *)"/proc/version"};
+
+	(void)state;
+	assert_int_equal(policy_sources_read_files(paths, 1, &errors, &sources), -EINVAL);
+	assert_non_null(strstr(errors.texts[0], "/proc/version: changed while it was read"));
+	policy_errors_free(&errors);
+}
+
 static void a_file_that_is_replaced_while_it_is_read_is_the_old_one(void **state)
 {
 	struct policy_errors errors = {0};
@@ -462,6 +475,7 @@ int main(void)
 		in_directory_test(more_files_than_the_limit_are_refused),
 		in_directory_test(names_with_control_characters_are_refused),
 		in_directory_test(a_file_that_changes_while_it_is_read_is_refused),
+		in_directory_test(a_file_that_is_not_as_long_as_it_says_is_refused),
 		in_directory_test(a_file_that_is_replaced_while_it_is_read_is_the_old_one),
 		in_directory_test(named_files_are_read_without_drop_ins),
 		in_directory_test(too_many_named_files_are_refused),

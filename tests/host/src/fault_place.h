@@ -75,8 +75,10 @@ static inline bool place_take(struct place *place)
 			return false;
 	}
 	place->descriptors = place_count("/proc/self/fd");
+	if (place_read("/proc/self/oom_score_adj", place->oom, sizeof(place->oom)) <= 0)
+		return false;
+	place->oom[strcspn(place->oom, "\n")] = '\0';
 	return place_read("/proc/self/cgroup", place->cgroups, sizeof(place->cgroups)) > 0 &&
-	       place_read("/proc/self/oom_score_adj", place->oom, sizeof(place->oom)) > 0 &&
 	       getcwd(place->cwd, sizeof(place->cwd));
 }
 

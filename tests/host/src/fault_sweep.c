@@ -27,6 +27,7 @@
 #define SITES_MAX 4096
 #define RUN_MS 15000
 #define LEFT_MS 3000
+#define STAY_MS 300 /* where something may stay until the next login */
 
 enum who { CALLER, BETWEEN, HELPER, INIT, WHOS };
 static const char *const whos[] = {"caller", "between", "helper", "init"};
@@ -91,6 +92,21 @@ static void record(enum who who, int call, int turn)
 		sites[site_count++] = (struct site){who, result->phase, call, turn};
 }
 
+/*
+ * Kill, and let nobody make another call until it is dead: what comes of it is then the same each
+ * time. The PID 1 of a sandbox waits in its death for others to be reaped, so not for ever.
+ */
+static void kill_now(pid_t pid)
+{
+	struct pollfd gone = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+
+	(void)kill(pid, SIGKILL);
+	if (gone.fd < 0)
+		return;
+	(void)poll(&gone, 1, 100);
+	(void)close(gone.fd);
+}
+
 static void act(struct run *run, const struct seccomp_notif *call)
 {
 	const struct fault *fault = run->fault;
@@ -98,7 +114,7 @@ static void act(struct run *run, const struct seccomp_notif *call)
 	run->hit = true;
 	switch (fault->action) {
 	case KILL:
-		(void)kill((pid_t)call->pid, SIGKILL);
+		kill_now((pid_t)call->pid);
 		return;
 	case ERRNO:
 		trap_answer(run->listener, call, fault->err);
@@ -113,7 +129,7 @@ static void act(struct run *run, const struct seccomp_notif *call)
 								     : INIT];
 
 		if (pid > 0 && !(run->reaped && pid == run->pids[CALLER]))
-			(void)kill(pid, SIGKILL);
+			kill_now(pid);
 		else
 			run->hit = false; /* not there yet, or gone */
 		break;
@@ -177,10 +193,20 @@ static void clean_up(struct run *run)
 	(void)waitpid(pid, &status, 0);
 }
 
+/*
+ * A warden that is killed, or can't do its work, after it was told to close has nobody left who
+ * knows: then the user's next login and logout is what cleans up.
+ */
+static bool may_stay(const struct fault *fault)
+{
+	return fault && fault->site.who == HELPER && fault->site.phase >= PHASE_CLOSE;
+}
+
 /* Serve its calls until the login is over and nothing is left of it, or the time is. */
 static void serve(struct run *run, char left[WHY_MAX])
 {
 	int64_t end_ms = now_ms() + RUN_MS;
+	int left_ms = run->fault && may_stay(run->fault) ? STAY_MS : LEFT_MS;
 	struct seccomp_notif call;
 
 	for (;;) {
@@ -195,7 +221,7 @@ static void serve(struct run *run, char left[WHY_MAX])
 		}
 		if (run->reaped) {
 			place_left(left);
-			if (!left[0] || now_ms() > run->reaped_ms + LEFT_MS)
+			if (!left[0] || now_ms() > run->reaped_ms + left_ms)
 				return;
 			(void)usleep(500);
 		} else if (now_ms() > end_ms) {
@@ -224,6 +250,26 @@ static bool logged(const char *before, const char *user, const char *after)
 		(void)usleep(20000);
 	}
 	return false;
+}
+
+static void plain_login(void)
+{
+	struct login_order plain = order;
+	pid_t pid;
+
+	plain.set_trap = NULL;
+	pid = login_start(&plain, result);
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
+}
+
+static void login_again(char left[WHY_MAX])
+{
+	plain_login();
+	for (int64_t end_ms = now_ms() + LEFT_MS; left[0] && now_ms() < end_ms;) {
+		(void)usleep(2000);
+		place_left(left);
+	}
 }
 
 /* May this fault end the sandbox under a login that was let in? */
@@ -281,6 +327,8 @@ static enum login_outcome run_login(const struct fault *fault, bool *ret_hit, ch
 	serve(&run, left);
 	if (run.reaped)
 		outcome = judge(&run, why);
+	if (left[0] && run.reaped && outcome != LOGIN_BAD && may_stay(fault))
+		login_again(left);
 	if (left[0]) {
 		if (!why[0])
 			(void)snprintf(why, WHY_MAX, "%s", left);

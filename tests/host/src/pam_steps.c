@@ -23,6 +23,7 @@
  *   reapchild           waitpid(-1, WNOHANG): prints whether there is any child
  *   closefd=N openfd=PATH
  *   sleep=MS say=TEXT exit=N suicide
+ *   syslog              log a line: libc keeps its socket open from then on
  *
  * Each PAM call prints "open: PAM_SUCCESS 12 ms", each run "run: exit 0" or "run: signal 9",
  * messages for the user "conv: TEXT".
@@ -46,6 +47,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -397,6 +399,8 @@ static bool process_step(const char *step, const char *arg)
 		(void)nanosleep(&time, NULL);
 	} else if (!strcmp(step, "say")) {
 		say("%s\n", arg);
+	} else if (!strcmp(step, "syslog")) {
+		syslog(LOG_AUTHPRIV | LOG_DEBUG, "pam_steps");
 	} else if (!strcmp(step, "exit")) {
 		exit(atoi(arg));
 	} else if (!strcmp(step, "suicide")) {

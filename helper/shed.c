@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/shed.h"
+
+#include <link.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define STACK_DEPTH (256 * 1024) /* more than opening a session has used */
+
+static uintptr_t page_down(uintptr_t address, uintptr_t page)
+{
+	return address - address % page;
+}
+
+/*
+ * Segments that nobody can write are the file's own pages, dropped without loss (madvise(2),
+ * MADV_DONTNEED). Writable ones, with the part that RELRO made read-only, hold what was relocated.
+ */
+static int drop_segments(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	uintptr_t page = *(const uintptr_t *)arg;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+
+		if (header->p_type != PT_LOAD || (header->p_flags & PF_W))
+			continue;
+		uintptr_t start = page_down(info->dlpi_addr + header->p_vaddr, page);
+		uintptr_t end = info->dlpi_addr + header->p_vaddr + header->p_memsz;
+
+		(void)madvise((void *)start, end - start, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+	}
+	return 0;
+}
+
+void shed_memory(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	char here;
+	/* A page of slack for the frames of the calls below. */
+	uintptr_t top = page_down((uintptr_t)&here, page) - 2 * page;
+
+	(void)malloc_trim(0);
+	(void)madvise((void *)(top - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+	(void)dl_iterate_phdr(drop_segments, &page);
+}
