@@ -28,7 +28,8 @@ CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -
 	-DCARREL_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-DCARREL_STATE='"$(LOCALSTATEDIR)/lib/carrel"' \
 	-DCARREL_RUN='"$(RUNSTATEDIR)/carrel"' \
-	-DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"'
+	-DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"' \
+	-DCARREL_PAMDIR='"$(PAMDIR)"'
 CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,separate-code $(SANITIZE) $(LDFLAGS)
 # nodlopen on programs only: a PAM module marked with it can't be loaded.
@@ -41,10 +42,12 @@ static-lib = $(if $(filter-out lib$(1).a,$(shell $(CC) -print-file-name=lib$(1).
 ifeq ($(SANITIZE),)
 LIB_INIPARSER := $(call static-lib,iniparser)
 LIB_CAPNG     := $(call static-lib,cap-ng)
+LIB_JANSSON   := $(call static-lib,jansson)
 STATIC_HELPER ?= $(if $(filter -l:libiniparser.a-l:libcap-ng.a,$(LIB_INIPARSER)$(LIB_CAPNG)),$(call cc-option,-static-pie))
 else
 LIB_INIPARSER := -liniparser
 LIB_CAPNG     := -lcap-ng
+LIB_JANSSON   := -ljansson
 STATIC_HELPER ?=
 endif
 
@@ -72,7 +75,7 @@ $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(STATIC_HELPER) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) -ljansson
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON)
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -27,6 +28,7 @@
 
 #define SWEEP_ALARM_SECONDS 60
 #define POLICY_ERRORS_LOGGED 5
+#define REQUEST_WAIT_MS 5000
 
 /* One login while it is made; what the warden needs is moved over at the end. */
 struct opening {
@@ -43,6 +45,7 @@ struct opening {
 	struct message_reply reply;
 	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
 	size_t fd_count;
+	bool answered; /* the caller has its reply, or its verdict on having joined */
 };
 
 /* Policy errors go to the log whatever becomes of the login: the admin is to know. */
@@ -202,7 +205,7 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
  * sshd may run with an OOM score of -1000 (ssh.service on Debian), which a session must not inherit.
  * The caller's is set, since its children are the session; it is put back on close.
  */
-static int set_oom_score(struct opening *opening, struct failure *reterr)
+static int set_oom_score(struct opening *opening, int score, struct failure *reterr)
 {
 	char path[48], text[16];
 	int64_t now;
@@ -218,9 +221,9 @@ static int set_oom_score(struct opening *opening, struct failure *reterr)
 	text[strcspn(text, "\n")] = '\0';
 	if (convert_signed(text, -1000, 1000, &now) < 0)
 		return failure_say(reterr, EPROTO, "read %s: \"%s\" is no score", path, text);
-	if (now == opening->plan.oom_score_adj)
+	if (now == score)
 		return 0;
-	int len = snprintf(text, sizeof(text), "%d", opening->plan.oom_score_adj);
+	int len = snprintf(text, sizeof(text), "%d", score);
 
 	if (pwrite(fd, text, (size_t)len, 0) != len)
 		return failure_set(reterr, errno,
@@ -243,7 +246,7 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 		return r;
 	opening->fds[0] = opening->warden.sandbox.init_pidfd;
 	opening->fd_count = 1 + cgroups->count;
-	r = set_oom_score(opening, reterr);
+	r = set_oom_score(opening, opening->plan.oom_score_adj, reterr);
 	if (r < 0)
 		return r;
 	reply->verdict = REPLY_CONFINED;
@@ -257,6 +260,7 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	for (size_t i = 1; i < opening->fd_count; i++)
 		(void)close(opening->fds[i]);
 	opening->fd_count = 0;
+	opening->answered = r == 0;
 	return r;
 }
 
@@ -342,8 +346,8 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 	fill_info(opening);
 	cgroup_read_usage(&warden->cgroups, &warden->usage_at_start);
 	r = verify_joined(opening, reterr);
-	if (r < 0 && send_verified(reterr) == 0)
-		opening->reply.verdict = REPLY_CONFINED; /* it has its answer */
+	if (r < 0)
+		(void)send_verified(reterr);
 	return r < 0 ? r : send_verified(NULL);
 }
 
@@ -371,7 +375,8 @@ static void send_verdict(struct opening *opening, enum reply_verdict verdict,
 			    &ignored);
 }
 
-static int serve(struct opening *opening)
+/* Answer, and let go of what was only needed to open: 0 when *ret_warden is to be run, else 1. */
+static int serve(struct opening *opening, struct warden *ret_warden)
 {
 	struct failure failure = {0};
 	int r = open_sandbox(opening, &failure);
@@ -379,14 +384,17 @@ static int serve(struct opening *opening)
 	if (r > 0) {
 		send_verdict(opening, REPLY_IGNORE, NULL);
 		forget_opening(opening);
-		return 0;
+		return 1;
 	}
 	if (r < 0) {
-		bool answered = opening->reply.verdict == REPLY_CONFINED;
+		struct failure ignored;
 
+		/* A caller that has its reply puts its own score back. */
+		if (!opening->answered && opening->reply.oom_score_adj_changed)
+			(void)set_oom_score(opening, opening->reply.oom_score_adj_was, &ignored);
 		/* Clean up first: who has been refused finds nothing left. */
 		warden_abort(&opening->warden, &opening->registry);
-		if (!answered)
+		if (!opening->answered)
 			send_verdict(opening, REPLY_REFUSED, &failure);
 		forget_opening(opening);
 		return 1;
@@ -396,8 +404,36 @@ static int serve(struct opening *opening)
 	opening->warden.module_fd = SPAWN_SOCKET;
 	opening->warden.started_ms = sys_now_ms();
 	forget_opening(opening);
-	warden_run(&opening->warden, true);
+	*ret_warden = opening->warden;
 	return 0;
+}
+
+/* In memory of its own, given back before the long wait. */
+static int open_one(struct warden *ret_warden)
+{
+	struct opening *opening = mmap(NULL, sizeof(*opening), PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct failure failure;
+	int r;
+
+	if (opening == MAP_FAILED) {
+		syslog(LOG_ERR, "memory for a login: %m");
+		return 1;
+	}
+	opening->registry = (struct registry_user){.dir_fd = -1, .lock_fd = -1};
+	warden_init(&opening->warden);
+	protocol_head(&opening->reply.head, MESSAGE_REPLY, sizeof(opening->reply));
+	opening->deadline_ms = sys_now_ms() + REQUEST_WAIT_MS;
+	r = protocol_receive(SPAWN_SOCKET, MESSAGE_REQUEST, &opening->request,
+			     sizeof(opening->request), NULL, NULL, opening->deadline_ms, &failure);
+	if (r < 0) {
+		syslog(LOG_ERR, "%s", failure.text);
+	} else {
+		opening->deadline_ms = sys_now_ms() + opening->request.timeout_ms;
+		r = serve(opening, ret_warden);
+	}
+	(void)munmap(opening, sizeof(*opening));
+	return r;
 }
 
 static int usage(void)
@@ -413,8 +449,6 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-	static struct opening opening = {.registry = {.dir_fd = -1, .lock_fd = -1}};
-	struct failure failure;
 	struct stat st;
 
 	openlog("carrel-session", LOG_PID, LOG_AUTHPRIV);
@@ -425,15 +459,10 @@ int main(int argc, char **argv)
 	}
 	if (argc != 1 || geteuid() != 0 || fstat(SPAWN_SOCKET, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return usage();
-	warden_init(&opening.warden);
-	protocol_head(&opening.reply.head, MESSAGE_REPLY, sizeof(opening.reply));
-	opening.deadline_ms = sys_now_ms() + 5000;
-	if (protocol_receive(SPAWN_SOCKET, MESSAGE_REQUEST, &opening.request,
-			     sizeof(opening.request), NULL, NULL, opening.deadline_ms,
-			     &failure) < 0) {
-		syslog(LOG_ERR, "%s", failure.text);
+	static struct warden warden;
+
+	if (open_one(&warden) != 0)
 		return 1;
-	}
-	opening.deadline_ms = sys_now_ms() + opening.request.timeout_ms;
-	return serve(&opening);
+	warden_run(&warden, true);
+	return 0;
 }

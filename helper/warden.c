@@ -79,8 +79,10 @@ static void attend(struct warden *warden)
 			return;
 		if (polls[2].revents && module_says_close(warden))
 			return;
-		if (polls[3].revents)
+		if (polls[3].revents) {
 			answer(warden);
+			shed_memory();
+		}
 	}
 }
 

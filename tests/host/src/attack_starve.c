@@ -22,7 +22,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static atomic_long *shared_counter(void)
+static atomic_long *shared_counters(void)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -44,36 +44,40 @@ static enum outcome reached(const char *what, long got, long wanted)
 	return got >= wanted ? SUCCEEDED : BLOCKED;
 }
 
-/* Every process forks as long as the bound allows it; all end by themselves when the time is up. */
-static void explode(atomic_long *born, long wanted, long long deadline)
+/*
+ * Every process forks as long as the bound allows it; all end by themselves when the time is up.
+ * counts[0] is what was asked for so far, counts[1] who was really born.
+ */
+static void explode(atomic_long *counts, long wanted, long long deadline)
 {
 	while (attack_now_ms() < deadline) {
 		pid_t child;
 
-		if (atomic_fetch_add(born, 1) >= wanted) {
-			(void)atomic_fetch_sub(born, 1);
+		if (atomic_fetch_add(&counts[0], 1) >= wanted) {
+			(void)atomic_fetch_sub(&counts[0], 1);
 			rest(20);
 			continue;
 		}
 		child = fork();
 		if (child < 0)
-			(void)atomic_fetch_sub(born, 1);
-		if (child == 0)
+			(void)atomic_fetch_sub(&counts[0], 1);
+		if (child == 0) {
 			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)atomic_fetch_add(&counts[1], 1);
+		}
 	}
 }
 
 static enum outcome bomb(long wanted, long seconds)
 {
-	atomic_long *born = shared_counter();
+	atomic_long *counts = shared_counters();
 	long long deadline = attack_now_ms() + seconds * 1000;
 	pid_t self = getpid();
 
-	atomic_store(born, 1);
-	explode(born, wanted, deadline);
+	explode(counts, wanted, deadline);
 	if (getpid() != self)
 		_exit(0);
-	return reached("born", atomic_load(born), wanted);
+	return reached("born", atomic_load(&counts[1]), wanted);
 }
 
 static enum outcome nested(long depth, long wanted, long seconds)
@@ -128,7 +132,7 @@ static enum outcome memory(long megabytes)
 
 static enum outcome fds(long wanted)
 {
-	atomic_long *held = shared_counter();
+	atomic_long *held = shared_counters();
 	struct rlimit limit;
 	pid_t children[4096];
 	size_t count = 0;

@@ -92,11 +92,8 @@ __attribute__((noreturn)) static inline void login_run(const struct login_order 
 	(void)pam_acct_mgmt(handle, PAM_SILENT);
 	if (!place_take(&result->before))
 		_exit(4);
-	if (order->set_trap) {
-		if (order->set_trap(order->trap_fd) < 0)
-			_exit(5);
-		result->before.descriptors++; /* the listener */
-	}
+	if (order->set_trap && order->set_trap(order->trap_fd) < 0)
+		_exit(5);
 	result->phase = PHASE_OPEN;
 	result->open_code = pam_open_session(handle, 0);
 	result->phase = PHASE_INSIDE;

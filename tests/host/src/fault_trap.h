@@ -29,7 +29,7 @@
 
 /*
  * In the process to be trapped: tell the test by `write_fd` which descriptor the listener will be,
- * then set the trap. The next system call waits for the test already. Returns the listener.
+ * then set the trap.
  */
 static inline int trap_set(int write_fd)
 {
@@ -48,8 +48,10 @@ static inline int trap_set(int write_fd)
 
 	if (fd < 0 || close(fd) < 0 || write(write_fd, &fd, sizeof(fd)) != sizeof(fd))
 		return -1;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
-			    &program);
+	fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+			  &program);
+	/* Waits until the test has its copy. One kept here would make what is trapped immortal. */
+	return fd < 0 ? -1 : close(fd);
 }
 
 /* In the test: the listener of the process behind `pidfd`, which trap_set() there has announced. */
