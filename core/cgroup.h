@@ -68,8 +68,7 @@ int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS
 
 /* The like files of the cgroups that `pid` is in now, by path; "" where it is in the slice already. */
 int cgroup_home(const struct cgroup_set *set, pid_t pid,
-		char ret_paths[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH],
-		struct failure *reterr);
+		char ret_paths[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH], struct failure *reterr);
 
 /* Is `pid` in the slice in each hierarchy? -EXDEV names the first where it is not. */
 int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reterr);

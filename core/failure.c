@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-__attribute__((format(printf, 3, 0))) static size_t format(char *text, size_t size, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static size_t format(char *text, size_t size, const char *fmt,
+							   va_list ap)
 {
 	int n = vsnprintf(text, size, fmt, ap);
 

@@ -82,7 +82,7 @@ struct message_request {
 	char rhost[PROTOCOL_NAME_MAX]; /* or "" */
 	char groups[PROTOCOL_GROUPS_MAX];
 };
-#define PROTOCOL_REQUEST_SIZE(group_bytes) \
+#define PROTOCOL_REQUEST_SIZE(group_bytes)                                                         \
 	(offsetof(struct message_request, groups) + (size_t)(group_bytes))
 
 enum reply_verdict {

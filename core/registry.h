@@ -45,8 +45,8 @@ int registry_count(const struct registry_user *user, const char *except, size_t 
 		   struct failure *reterr);
 
 /* Choose an id, make the socket and listen on it (close-on-exec, non-blocking). */
-int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX],
-		    int *ret_socket, struct failure *reterr);
+int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX], int *ret_socket,
+		    struct failure *reterr);
 int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr);
 
 /* The uids that have a directory; the caller frees *ret_uids. */

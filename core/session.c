@@ -90,14 +90,18 @@ static int make_request(const struct session_request *request, struct message_re
 	message->uid = login->uid;
 	message->gid = login->gid;
 	if (protocol_text(message->user, sizeof(message->user), login->user) < 0)
-		return failure_say(reterr, ENAMETOOLONG, "the user name has %zu characters, %d are "
-				   "allowed", strlen(login->user), PROTOCOL_NAME_MAX - 1);
+		return failure_say(reterr, ENAMETOOLONG,
+				   "the user name has %zu characters, %d are "
+				   "allowed",
+				   strlen(login->user), PROTOCOL_NAME_MAX - 1);
 	if (protocol_text(message->service, sizeof(message->service), login->service) < 0)
 		return failure_say(reterr, ENAMETOOLONG, "the service name has %zu characters",
 				   strlen(login->service));
 	if (protocol_text(message->home, sizeof(message->home), login->home) < 0)
-		return failure_say(reterr, ENAMETOOLONG, "the home directory's path has %zu "
-				   "characters", strlen(login->home));
+		return failure_say(reterr, ENAMETOOLONG,
+				   "the home directory's path has %zu "
+				   "characters",
+				   strlen(login->home));
 	/* For display alone: one that is too long is left out. */
 	if (request->tty)
 		(void)protocol_text(message->tty, sizeof(message->tty), request->tty);

@@ -27,8 +27,8 @@ struct sandbox {
  * carrel-init, opened in the host's mounts. ret_sandbox must be ended by sandbox_destroy(), also
  * after a failure of sandbox_finish().
  */
-int sandbox_start(const struct plan *plan, const struct login *login, int init_fd,
-		  int cgroup_v2_fd, const struct cgroup_set *set, struct sandbox *ret_sandbox,
+int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
+		  const struct cgroup_set *set, struct sandbox *ret_sandbox,
 		  struct failure *reterr);
 
 /* The cgroups are there: PID 1 moves into them, drops everything and becomes carrel-init. */

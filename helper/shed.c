@@ -31,7 +31,8 @@ static int drop_segments(struct dl_phdr_info *info, size_t size, void *arg)
 		uintptr_t start = page_down(info->dlpi_addr + header->p_vaddr, page);
 		uintptr_t end = info->dlpi_addr + header->p_vaddr + header->p_memsz;
 
-		(void)madvise((void *)start, end - start, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+		(void)madvise((void *)start, end - start,
+			      MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
 	}
 	return 0;
 }
@@ -44,6 +45,7 @@ void shed_memory(void)
 	uintptr_t top = page_down((uintptr_t)&here, page) - 2 * page;
 
 	(void)malloc_trim(0);
-	(void)madvise((void *)(top - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
+	(void)madvise((void *)(top - STACK_DEPTH), STACK_DEPTH,
+		      MADV_DONTNEED); // NOLINT(performance-no-int-to-ptr)
 	(void)dl_iterate_phdr(drop_segments, &page);
 }

@@ -23,7 +23,6 @@ struct options {
  * Every word is looked at: an unknown one or a wrong value is -EINVAL, and *ret_options then holds
  * the defaults (so that on_failure is `deny`).
  */
-int options_parse(int argc, const char **argv, struct options *ret_options,
-		  struct failure *reterr);
+int options_parse(int argc, const char **argv, struct options *ret_options, struct failure *reterr);
 
 #endif

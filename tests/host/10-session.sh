@@ -202,6 +202,29 @@ expect_output 0 session_do one 'grep Cpus_allowed_list /proc/self/status | tr -d
 session_end one
 wait_until 5 test -z "$(slice_dir pids "$UID_A")" || fail_ "the slice outlives the session"
 
+case_ "memory_high and swap_max hold, or refuse the login by name where the host can't"
+# either KEY CONTROLLER_FILE VALUE: the file in the slice has this, or there is no session
+either()
+{
+	policy_write '[default]' 'memory_max = 512M' "$1 = 64M"
+	log_mark
+	if session_start one in "$USER_A" 2>/dev/null; then
+		expect_equal "$(cat "$(slice_dir memory "$UID_A")/$2" 2>&1)" "$3" "$2"
+		session_end one
+	else
+		CASE_WHY=
+		expect_log "$1"
+		session_end one
+	fi
+}
+if [ "$(cgroup_version memory)" = 2 ]; then
+	either memory_high memory.high $((64 << 20))
+	either swap_max memory.swap.max $((64 << 20))
+else
+	either memory_high memory.high none
+	either swap_max memory.memsw.limit_in_bytes $(((512 + 64) << 20))
+fi
+
 case_ "two users have two slices; a user's logins share one"
 policy_write '[default]' 'pids_max = 100' "[user $USER_B]" 'pids_max = 50'
 session_start one in "$USER_A"

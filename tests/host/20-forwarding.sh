@@ -175,7 +175,7 @@ rm -rf "$home/.ssh" "/home/$USER_B/.ssh"
 case_ "-X: a display that reaches the client"
 if command -v xauth >/dev/null; then
 	mkdir -m 1777 /tmp/.X11-unix
-	socat UNIX-LISTEN:/tmp/.X11-unix/X78,fork,mode=777 SYSTEM:'echo the display' &
+	socat UNIX-LISTEN:/tmp/.X11-unix/X78,fork,mode=777 SYSTEM:'echo the display' 2>/dev/null &
 	display=$!
 	wait_until 5 test -S /tmp/.X11-unix/X78
 	with_display()
@@ -265,7 +265,10 @@ case_ "a connection without a session: forwarding alone ends as well"
 port=$(free_port)
 ssh -F "$SSH_CONFIG" -N -L "127.0.0.1:$port:127.0.0.1:9" "$USER_A@in" &
 client=$!
-wait_until 5 test -n "$(warden_pids)" || sleep 0.5
-kill -9 $client
-wait $client 2>/dev/null
+has_sandbox()
+{
+	[ -n "$(init_pids)" ]
+}
+wait_until 5 has_sandbox || fail_ "no sandbox"
+{ kill -9 $client && wait $client; } 2>/dev/null
 wait_until 5 no_sandbox || fail_ "sandbox left"

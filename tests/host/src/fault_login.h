@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <security/pam_appl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "fault_place.h"
 
@@ -23,6 +25,7 @@ enum login_phase { PHASE_PREPARE, PHASE_OPEN, PHASE_INSIDE, PHASE_CLOSE, PHASE_A
 struct login_result {
 	volatile int phase;
 	int open_code, close_code; /* PAM's, -1: not called */
+	int64_t open_ms; /* how long open_session took */
 	int fork_errno; /* of the child that was to look */
 	int child_status; /* of wait(2) */
 	bool child_looked;
@@ -39,6 +42,15 @@ struct login_order {
 	int trap_fd; /* -1, or where to announce the trap */
 	int (*set_trap)(int write_fd);
 };
+
+static inline int64_t now_ms(void)
+{
+	struct timespec now;
+
+	/* No system call (vdso(7)), so never one that is made to fail. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static inline struct login_result *login_share(void)
 {
@@ -94,8 +106,11 @@ __attribute__((noreturn)) static inline void login_run(const struct login_order 
 		_exit(4);
 	if (order->set_trap && order->set_trap(order->trap_fd) < 0)
 		_exit(5);
+	int64_t start_ms = now_ms();
+
 	result->phase = PHASE_OPEN;
 	result->open_code = pam_open_session(handle, 0);
+	result->open_ms = now_ms() - start_ms;
 	result->phase = PHASE_INSIDE;
 	if (result->open_code == PAM_SUCCESS) {
 		login_look(order, result);
