@@ -231,7 +231,9 @@ static int make_parent(const struct cgroup_hierarchy *hierarchy, int *ret_fd,
 	return r;
 }
 
-/* -EAGAIN: another user's last logout removed carrel.slice in between. */
+/*
+ * Without a plan: no limits. -EAGAIN: another user's last logout removed carrel.slice in between.
+ */
 static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const struct plan *plan,
 		      struct failure *reterr)
 {
@@ -255,26 +257,52 @@ static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const st
 				   CGROUP_PARENT, name);
 	if (!hierarchy->v2 && (hierarchy->controllers & (1U << CONTROLLER_CPUSET)))
 		r = cgroup_v1_fill_cpuset(parent_fd, slice_fd, reterr);
-	if (r == 0)
+	if (r == 0 && plan)
 		r = cgroup_apply_limits(hierarchy, slice_fd, plan, reterr);
 	return r;
 }
 
+static int make_slice_again(struct cgroup_hierarchy *hierarchy, uint32_t uid,
+			    const struct plan *plan, struct failure *reterr)
+{
+	int r = -EAGAIN;
+
+	for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++)
+		r = make_slice(hierarchy, uid, plan, reterr);
+	if (r == -EAGAIN)
+		r = failure_say(reterr, EAGAIN,
+				"make the user's cgroup in %s: it went away %d times",
+				hierarchy->mount, CREATE_ATTEMPTS);
+	return r;
+}
+
+static bool only_counts(const struct cgroup_hierarchy *hierarchy)
+{
+	return !hierarchy->v2 && hierarchy->controllers == 1U << CONTROLLER_CPUACCT;
+}
+
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr)
 {
-	for (size_t i = 0; i < set->count; i++) {
-		int r = -EAGAIN;
+	int r = 0;
 
-		for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++)
-			r = make_slice(&set->hierarchies[i], set->uid, plan, reterr);
-		if (r == -EAGAIN)
-			r = failure_say(reterr, EAGAIN,
-					"make the user's cgroup in %s: it went away %d times",
-					set->hierarchies[i].mount, CREATE_ATTEMPTS);
-		if (r < 0)
-			return r;
+	for (size_t i = 0; r == 0 && i < set->count; i++) {
+		if (!only_counts(&set->hierarchies[i]))
+			r = make_slice_again(&set->hierarchies[i], set->uid, plan, reterr);
 	}
-	return 0;
+	return r;
+}
+
+int cgroup_create_plain(const struct cgroup_set *set, struct failure *reterr)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < set->count; i++) {
+		struct cgroup_hierarchy hierarchy = set->hierarchies[i];
+
+		if (only_counts(&hierarchy))
+			r = make_slice_again(&hierarchy, set->uid, NULL, reterr);
+	}
+	return r;
 }
 
 int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)

@@ -53,8 +53,13 @@ struct cgroup_set {
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr);
 
-/* Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. */
+/*
+ * Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. v1
+ * hierarchies that only count (cpuacct) are left to cgroup_create_plain(), which can run beside it in
+ * another process: each directory takes the kernel about a tenth of a millisecond.
+ */
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr);
+int cgroup_create_plain(const struct cgroup_set *set, struct failure *reterr);
 
 /* Does any hierarchy of the set need CLONE_INTO_CGROUP (v2)? Its slice, to be closed, or -1. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr);

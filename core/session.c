@@ -42,7 +42,7 @@ static void start_sweep(const char *helper, unsigned int timeout_seconds)
 	_close_ int socket = -1, pidfd = -1;
 	struct failure failure;
 
-	(void)spawn_helper(helper, "--sweep", timeout_seconds, &socket, &pidfd, &failure);
+	(void)spawn_helper(helper, "--sweep", NULL, timeout_seconds, &socket, &pidfd, &failure);
 }
 
 static int check_caller(struct failure *reterr)
@@ -113,23 +113,13 @@ static int make_request(const struct session_request *request, struct message_re
 	return r;
 }
 
-/* Send the request and await the reply. */
-static int ask(int socket, const struct session_request *request, int64_t deadline_ms,
-	       struct message_reply *ret_reply, struct reply_fds *ret_fds, struct failure *reterr)
+/* Await the reply. */
+static int await_reply(int socket, int64_t deadline_ms, struct message_reply *ret_reply,
+		       struct reply_fds *ret_fds, struct failure *reterr)
 {
-	_free_ struct message_request *message = malloc(sizeof(*message));
+	int r = protocol_receive(socket, MESSAGE_REPLY, ret_reply, sizeof(*ret_reply), ret_fds->fds,
+				 &ret_fds->count, deadline_ms, reterr);
 
-	if (!message)
-		return failure_set(reterr, ENOMEM, "prepare a request");
-	int r = make_request(request, message, reterr);
-
-	if (r < 0)
-		return r;
-	r = protocol_send(socket, message, message->head.size, NULL, 0, reterr);
-	if (r < 0)
-		return r;
-	r = protocol_receive(socket, MESSAGE_REPLY, ret_reply, sizeof(*ret_reply), ret_fds->fds,
-			     &ret_fds->count, deadline_ms, reterr);
 	if (r < 0)
 		return r;
 	size_t due = ret_reply->verdict == REPLY_CONFINED ? 1 + ret_reply->cgroup_count : 0;
@@ -224,13 +214,30 @@ static struct session *session_new(const struct session_request *request)
 	return session;
 }
 
+/* The request is in the helper's socket before it starts: it waits for nobody. */
+static int start_helper(struct session *session, const struct session_request *request,
+			int *ret_pidfd, struct failure *reterr)
+{
+	_free_ struct message_request *message = malloc(sizeof(*message));
+
+	if (!message)
+		return failure_set(reterr, ENOMEM, "prepare a request");
+	int r = make_request(request, message, reterr);
+
+	if (r < 0)
+		return r;
+	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
+	return spawn_helper(request->helper, NULL, &message->head, request->timeout_seconds + 1,
+			    &session->socket, ret_pidfd, reterr);
+}
+
 /* The part of session_open() that has a helper to talk to. */
 static int converse(struct session *session, const struct session_request *request,
 		    int64_t deadline_ms, enum session_outcome *ret_outcome,
 		    enum reply_notice *ret_notice, struct failure *reterr)
 {
 	__attribute__((cleanup(cleanup_reply_fds))) struct reply_fds reply_fds = {.count = 0};
-	int r = ask(session->socket, request, deadline_ms, &session->reply, &reply_fds, reterr);
+	int r = await_reply(session->socket, deadline_ms, &session->reply, &reply_fds, reterr);
 
 	if (r < 0)
 		return failure_wrap(reterr, "ask %s for a sandbox", request->helper);
@@ -265,9 +272,7 @@ int session_open(const struct session_request *request, enum session_outcome *re
 
 	if (!session)
 		return failure_set(reterr, ENOMEM, "prepare a session");
-	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
-	r = spawn_helper(request->helper, NULL, request->timeout_seconds + 1, &session->socket,
-			 &helper_pidfd, reterr);
+	r = start_helper(session, request, &helper_pidfd, reterr);
 	if (r < 0) {
 		session_forget(session);
 		return r;

@@ -267,12 +267,14 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 /* The caller says it is inside: look from here, where nothing inside can lie about it. */
 static int verify_joined(struct opening *opening, struct failure *reterr)
 {
-	const struct sandbox *sandbox = &opening->warden.sandbox;
+	struct sandbox *sandbox = &opening->warden.sandbox;
 	struct message_plain joined;
 	struct ns_ids ids;
 	int r = protocol_receive(SPAWN_SOCKET, MESSAGE_JOINED, &joined, sizeof(joined), NULL, NULL,
 				 opening->deadline_ms, reterr);
 
+	if (r == 0)
+		r = sandbox_confirm(sandbox, opening->deadline_ms, reterr);
 	if (r == 0)
 		r = ns_identify(opening->leader, sandbox->clone_flags, &ids, reterr);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "core/sys.h"
 
 #define INIT_LINK 3 /* carrel-init's only descriptor */
+#define READY_SIZE 1 /* one byte: ready; a struct failure: failed; the end: carrel-init runs */
 
 /* What PID 1 works with until it becomes carrel-init. */
 struct birth {
@@ -50,6 +51,11 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 	r = mnt_apply(birth->plan, birth->login, reterr);
 	if (r == 0 && hostname && sethostname(hostname, strlen(hostname)) < 0)
 		r = failure_set(reterr, errno, "set the host name \"%s\"", hostname);
+	/* What takes time goes before the wait, beside the helper's own part of the cgroups. */
+	if (r == 0)
+		r = cgroup_create_plain(birth->set, reterr);
+	if (r == 0)
+		r = caps_empty_bounding(reterr);
 	if (r == 0)
 		r = await_go(birth, reterr);
 	if (r == 0)
@@ -89,6 +95,8 @@ static int become_init(const struct birth *birth, struct failure *reterr)
 	r = caps_keep_only(CAPS_NONE, reterr);
 	if (r < 0)
 		return r;
+	if (write(birth->error_fd, "", READY_SIZE) != READY_SIZE)
+		return failure_set(reterr, errno, "tell the helper that the sandbox is ready");
 	/* By descriptor, opened outside: nothing inside decides what is run (CVE-2019-5736). */
 	(void)syscall(SYS_execveat, birth->init_fd, "", argv, envp, AT_EMPTY_PATH);
 	return failure_set(reterr, errno, "run carrel-init");
@@ -176,33 +184,61 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	return 0;
 }
 
-int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+/* Read what PID 1 says: the number of bytes, 0 at the end. */
+static int hear(struct sandbox *sandbox, int64_t deadline_ms, struct failure *ret_said,
+		struct failure *reterr)
 {
-	struct failure failure = {0};
-	int ready;
+	int ready = sys_wait_readable(sandbox->error_fd, deadline_ms);
 
-	if (write(sandbox->go_fd, "g", 1) < 0 && errno != EPIPE)
-		return failure_set(reterr, errno, "tell the sandbox to go on");
-	close_fd(&sandbox->go_fd);
-	ready = sys_wait_readable(sandbox->error_fd, deadline_ms);
 	if (ready < 0)
 		return failure_set(reterr, errno, "wait for the sandbox");
 	if (ready == 0)
 		return failure_say(reterr, ETIME, "the sandbox was not ready in time");
-	ssize_t got = read(sandbox->error_fd, &failure, sizeof(failure));
+	ssize_t got = read(sandbox->error_fd, ret_said, sizeof(*ret_said));
+
+	return got < 0 ? failure_set(reterr, errno, "read from the sandbox") : (int)got;
+}
+
+/* It said something else than what was due. */
+static int misbirth(struct failure *said, int got, struct failure *reterr)
+{
+	if (got != (int)sizeof(*said))
+		return failure_say(reterr, ECHILD, "the sandbox's PID 1 was killed in its setup");
+	said->text[FAILURE_TEXT_MAX - 1] = '\0';
+	*reterr = *said;
+	if (reterr->err <= 0)
+		reterr->err = EPROTO;
+	return failure_wrap(reterr, "in the new sandbox");
+}
+
+int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+{
+	struct failure said = {0};
+
+	if (write(sandbox->go_fd, "g", 1) < 0 && errno != EPIPE)
+		return failure_set(reterr, errno, "tell the sandbox to go on");
+	close_fd(&sandbox->go_fd);
+	int got = hear(sandbox, deadline_ms, &said, reterr);
+
+	if (got < 0)
+		return got;
+	if (got != READY_SIZE)
+		return misbirth(&said, got, reterr);
+	return ns_identify(sandbox->init_pid, sandbox->clone_flags, &sandbox->ids, reterr);
+}
+
+int sandbox_confirm(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+{
+	struct failure said = {0};
+	int got = hear(sandbox, deadline_ms, &said, reterr);
 
 	close_fd(&sandbox->error_fd);
 	if (got < 0)
-		return failure_set(reterr, errno, "read from the sandbox");
-	if (got > 0) {
-		failure.text[FAILURE_TEXT_MAX - 1] = '\0';
-		*reterr = failure;
-		return failure_wrap(reterr, "in the new sandbox");
-	}
+		return got;
 	/* The pipe's end: exec closed it, or a kill did. */
-	if (sys_wait_readable(sandbox->init_pidfd, 0) != 0)
-		return failure_say(reterr, ECHILD, "the sandbox's PID 1 was killed in its setup");
-	return ns_identify(sandbox->init_pid, sandbox->clone_flags, &sandbox->ids, reterr);
+	if (got > 0 || sys_wait_readable(sandbox->init_pidfd, 0) != 0)
+		return misbirth(&said, got, reterr);
+	return 0;
 }
 
 void sandbox_destroy(struct sandbox *sandbox)

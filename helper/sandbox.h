@@ -16,7 +16,8 @@ struct sandbox {
 	pid_t init_pid;
 	int init_pidfd;
 	int link_fd; /* PID 1 ends when the last copy of this is closed */
-	int go_fd, error_fd; /* until sandbox_finish() */
+	int go_fd; /* until sandbox_finish() */
+	int error_fd; /* until sandbox_confirm() */
 	uint64_t clone_flags;
 	struct ns_ids ids; /* after sandbox_finish() */
 };
@@ -31,8 +32,11 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		  const struct cgroup_set *set, struct sandbox *ret_sandbox,
 		  struct failure *reterr);
 
-/* The cgroups are there: PID 1 moves into them, drops everything and becomes carrel-init. */
+/* The cgroups are there: PID 1 moves into them and drops everything. It can be joined then. */
 int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);
+
+/* PID 1 has become carrel-init, which it does while the caller joins. */
+int sandbox_confirm(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);
 
 /*
  * Kill PID 1, and with it all that is inside, and reap it. That waits for the outside parents of

@@ -222,7 +222,8 @@ void warden_run(struct warden *warden, bool log_end)
 	 * root's uid is enough for root's processes and most of root's files; the root of a v1
 	 * hierarchy, from which carrel.slice is removed, has mode 0555.
 	 */
-	if (caps_keep_only(UINT64_C(1) << CAP_DAC_OVERRIDE, &failure) < 0)
+	if (caps_empty_bounding(&failure) < 0 ||
+	    caps_keep_only(UINT64_C(1) << CAP_DAC_OVERRIDE, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	shed_memory();
 	attend(warden);

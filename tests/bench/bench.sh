@@ -5,7 +5,8 @@
 #
 # All programs that are compared run at the same time and wait; one cycle of each is asked for in
 # turn, 50 ms apart, in one order in odd rounds and in the other in even ones, so that whatever else
-# the machine does meets all of them alike. Compare ratios, never times of two runs.
+# the machine does meets all of them alike. Compare ratios, never times of two runs; and on a loaded
+# machine not even those of p50: a login by several processes waits for the processor more often.
 #
 # carrel is built and installed under a prefix of its own, and gone at the end with everything else;
 # what an aborted run left behind is removed at the start.
@@ -64,7 +65,7 @@ series_start() { # NAME COMMAND…
 
 series_ask() { # NAME: the answer in $answer
 	answer=
-	echo go >&"${to_fd[$1]}" 2>/dev/null && read -r -t 120 -u "${from_fd[$1]}" answer || answer=fail
+	echo go 1>&"${to_fd[$1]}" 2>/dev/null && read -r -t 120 -u "${from_fd[$1]}" answer || answer=fail
 	stop_if_told
 }
 
@@ -258,7 +259,8 @@ wanted() { # SECTION
 }
 
 main() {
-	local section status=0
+	local section load status=0
+	read -r load _ </proc/loadavg
 	setup
 	for section in cycles ssh memory parallel; do
 		wanted "$section" && "measure_$section"

@@ -37,7 +37,7 @@ ratio() { # A B
 }
 
 heading() { # TEXT REFERENCE
-	printf '\n%-34s %10s %10s %9s\n' "$1" p10 p50 "x $2"
+	printf '\n%-34s %10s %10s %9s %9s\n' "$1" p10 p50 "x $2" 'of p10'
 }
 
 json_number() {
@@ -46,19 +46,22 @@ json_number() {
 
 # One line of the table, of a column of NAME.samples, and the same as JSON.
 row() { # GROUP LABEL NAME COLUMN REFERENCE
-	local count failed p10 p50 unused reference x note=
+	local count failed p10 p50 unused reference10 reference50 x10 x50 note=
 	read -r count failed p10 p50 < <(stats "$work/$3.samples" "$4")
-	read -r unused unused unused reference < <(stats "$work/$5.samples" "$4")
-	x=$(ratio "$p50" "$reference")
+	read -r unused unused reference10 reference50 < <(stats "$work/$5.samples" "$4")
+	x10=$(ratio "$p10" "$reference10")
+	x50=$(ratio "$p50" "$reference50")
 	[ "$failed" = 0 ] || note="  $failed failed"
 	if [ "$count" = 0 ] && [ "$failed" = 0 ]; then
 		printf '  %-32s not installed\n' "$2"
 	else
-		printf '  %-32s %10s %10s %9s%s\n' "$2" "$p10" "$p50" "$x" "$note"
+		printf '  %-32s %10s %10s %9s %9s%s\n' "$2" "$p10" "$p50" "$x50" "$x10" "$note"
 	fi
-	printf '{"group":"%s","name":"%s","samples":%s,"failed":%s,"p10_us":%s,"p50_us":%s,"ratio":%s}\n' \
-		"$1" "$3" "$count" "$failed" "$(json_number "$p10")" "$(json_number "$p50")" \
-		"$(json_number "$x")" >>"$work/rows.json"
+	{
+		printf '{"group":"%s","name":"%s","samples":%s,"failed":%s,' "$1" "$3" "$count" "$failed"
+		printf '"p10_us":%s,"p50_us":%s,' "$(json_number "$p10")" "$(json_number "$p50")"
+		printf '"ratio":%s,"ratio_p10":%s}\n' "$(json_number "$x50")" "$(json_number "$x10")"
+	} >>"$work/rows.json"
 }
 
 report_cycles() {
@@ -169,8 +172,8 @@ report_errors() {
 
 write_json() {
 	{
-		printf '{"kernel":"%s","cpus":%s,"rounds":%s,"live":%s,"parallel":%s,"carrel":%s,\n' \
-			"$(uname -r)" "$(nproc)" "$RUNS" "$BENCH_LIVE" "$BENCH_PARALLEL" \
+		printf '{"kernel":"%s","cpus":%s,"rounds":%s,"live":%s,"parallel":%s,"load_before":%s,"carrel":%s,\n' \
+			"$(uname -r)" "$(nproc)" "$RUNS" "$BENCH_LIVE" "$BENCH_PARALLEL" "$load" \
 			"$(carrel_installed && echo true || echo false)"
 		printf '"left_over":%s,\n"figures":{\n' "$(wc -l <"$work/leftovers")"
 		[ -s "$work/values.json" ] && sed '$!s/$/,/' "$work/values.json"
@@ -182,8 +185,8 @@ write_json() {
 
 report() {
 	local section
-	printf 'carrel benchmark: Linux %s, %s processors, %s rounds, %s s apart\n' \
-		"$(uname -r)" "$(nproc)" "$RUNS" "$SPACING"
+	printf 'carrel benchmark: Linux %s, %s processors, %s rounds, %s s apart; load before %s\n' \
+		"$(uname -r)" "$(nproc)" "$RUNS" "$SPACING" "$load"
 	for section in cycles ssh memory parallel; do
 		wanted "$section" && "report_$section"
 	done

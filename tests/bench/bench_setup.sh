@@ -91,7 +91,8 @@ clean() {
 		find "$directory" -maxdepth 1 -type d -name 'carrel-bench-*' -exec rmdir {} +
 	done
 	for directory in $(slice_directories); do
-		[ -d "$directory" ] && rmdir "$directory"
+		# The slice above it only with the last of its users.
+		[ -d "$directory" ] && rmdir "$directory" && rmdir "${directory%/*}" 2>/dev/null
 	done
 	for service in $SERVICES; do
 		rm -f "/etc/pam.d/carrel-bench-$service"

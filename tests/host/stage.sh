@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: MIT
 # The stage that the host tests play on. Sourced by run.
 
-# What an aborted run of this name left on the machine. Its uids are nobody else's (run checks).
+# What an aborted run of this name left on the machine. Its uids are nobody else's (run checks), and
+# nobody else has the stage's mount among theirs, while all that was started on it has.
 stage_sweep()
 {
-	local pid exe uid dir pass
-	for pass in 1 2 3 4 5; do
-		local found=0
-		for dir in /proc/[0-9]*; do
-			pid=${dir#/proc/}
-			exe=$(readlink "$dir/exe" 2>/dev/null)
-			uid=$(stat -c %u "$dir" 2>/dev/null)
-			case $exe in
-			"$CHECK_PREFIX"/*) ;;
-			*) [ "${uid:-0}" -ge "$CHECK_UID" ] && [ "$uid" -lt $((CHECK_UID + 10)) ] || continue ;;
-			esac
-			kill -9 "$pid" 2>/dev/null && found=1
-		done
-		[ $found = 1 ] || break
+	local pid dir pass found
+	for ((pass = 0; pass < 10; pass++)); do
+		found=$(
+			grep -l " $CHECK_PREFIX/stage " /proc/[0-9]*/mountinfo 2>/dev/null | cut -d/ -f3
+			for dir in /proc/[0-9]*; do
+				case $(readlink "$dir/exe" 2>/dev/null) in
+				"$CHECK_PREFIX"/*) echo "${dir#/proc/}" ;;
+				esac
+			done
+			ps -eo pid=,ruid=,stat= | awk -v low="$CHECK_UID" \
+				'$2 >= low && $2 < low + 10 && $3 !~ /^Z/ { print $1 }'
+		)
+		[ -n "$found" ] || break
+		for pid in $found; do kill -9 "$pid" 2>/dev/null; done
 		sleep 0.3
 	done
 	stage_remove_slices

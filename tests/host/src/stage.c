@@ -22,10 +22,13 @@
 
 static volatile pid_t command;
 
+/* The command has a moment to end by itself: a shell looks at signals between its commands only. */
 static void forward(int sig)
 {
 	if (command > 0)
-		(void)kill(command, sig);
+		(void)kill(command, sig == SIGALRM ? SIGKILL : SIGTERM);
+	if (sig != SIGALRM)
+		(void)alarm(2);
 }
 
 static pid_t parent_of(const char *pid)
@@ -106,10 +109,13 @@ int main(int argc, char **argv)
 		err(2, "close_range");
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		err(2, "private mount namespace");
+	/* A shell starts what it puts into the background with these ignored. */
+	if (signal(SIGQUIT, SIG_DFL) == SIG_ERR || prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0))
+		err(2, "signals");
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
 		err(2, "prctl PR_SET_CHILD_SUBREAPER");
 	if (sigaction(SIGTERM, &action, NULL) || sigaction(SIGHUP, &action, NULL) ||
-	    sigaction(SIGINT, &action, NULL))
+	    sigaction(SIGINT, &action, NULL) || sigaction(SIGALRM, &action, NULL))
 		err(2, "sigaction");
 	command = fork();
 	if (command < 0)
