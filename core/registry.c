@@ -119,11 +119,11 @@ void registry_unlock(struct registry_user *user)
 void registry_leave(struct registry_user *user)
 {
 	struct failure failure;
-	size_t count = 0;
+	bool any = true;
 	char path[sizeof(CARREL_RUN) + 16];
 
 	/* With the lock held nobody adds anything; rmdir refuses should something be left. */
-	if (registry_count(user, NULL, &count, &failure) == 0 && count == 0) {
+	if (registry_any(user, &any, &failure) == 0 && !any) {
 		(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, user->uid);
 		(void)unlinkat(user->dir_fd, LOCK_NAME, 0);
 		(void)rmdir(path);
@@ -190,28 +190,53 @@ static const char *next_name(DIR *dir)
 	return NULL;
 }
 
-int registry_count(const struct registry_user *user, const char *except, size_t *ret_count,
-		   struct failure *reterr)
+/* Walk the sockets; stop at `enough` live ones. *ret_live: how many were met. */
+static int probe(const struct registry_user *user, size_t enough, size_t *ret_live,
+		 struct failure *reterr)
 {
 	DIR *dir = open_names(user->dir_fd, reterr);
 	const char *name;
-	size_t count = 0;
+	size_t live = 0;
 
 	if (!dir)
 		return -reterr->err;
-	while ((name = next_name(dir))) {
+	while (live < enough && (name = next_name(dir))) {
+		struct failure ignored;
 		_close_ int fd = -1;
 
-		if (except && strcmp(name, except) == 0)
-			continue;
-		if (connect_warden(user->uid, name, &fd, reterr) == -ECONNREFUSED)
+		if (connect_warden(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
 			(void)unlinkat(user->dir_fd, name, 0);
 		else
-			count++;
+			live++;
 	}
 	(void)closedir(dir);
-	*ret_count = count;
+	*ret_live = live;
 	return 0;
+}
+
+int registry_count(const struct registry_user *user, size_t max, size_t *ret_count,
+		   struct failure *reterr)
+{
+	DIR *dir = open_names(user->dir_fd, reterr);
+	size_t names = 0;
+
+	if (!dir)
+		return -reterr->err;
+	while (next_name(dir))
+		names++;
+	(void)closedir(dir);
+	*ret_count = names;
+	return names < max ? 0 : probe(user, SIZE_MAX, ret_count, reterr);
+}
+
+int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr)
+{
+	size_t live = 0;
+	int r = probe(user, 1, &live, reterr);
+
+	if (r == 0)
+		*ret_any = live > 0;
+	return r;
 }
 
 int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX], int *ret_socket,

@@ -38,11 +38,15 @@ void registry_unlock(struct registry_user *user);
 void registry_leave(struct registry_user *user);
 
 /*
- * Count the sandboxes whose wardens live; remove the sockets of dead ones. `except` (or NULL) is not
- * counted.
+ * Are there `max` sandboxes or more? Names are counted first, which is quick; only when those are too
+ * many are the wardens probed, and the sockets of dead ones removed. *ret_count is then exact, else an
+ * upper bound below max.
  */
-int registry_count(const struct registry_user *user, const char *except, size_t *ret_count,
+int registry_count(const struct registry_user *user, size_t max, size_t *ret_count,
 		   struct failure *reterr);
+
+/* Does any warden of the user live? Removes the sockets of dead ones that it meets before. */
+int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr);
 
 /* Choose an id, make the socket and listen on it (close-on-exec, non-blocking). */
 int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX], int *ret_socket,

@@ -57,6 +57,25 @@ static void reset_limits(void)
 	}
 }
 
+/*
+ * Hand the caller our own pidfd. Before exec, so that it is the first message whatever the helper
+ * says then, and by ourselves, so that the pid can't be another's.
+ */
+static int send_pidfd(int socket)
+{
+	struct message_plain spawned;
+	struct failure failure;
+	int pidfd = sys_pidfd_open(getpid());
+
+	if (pidfd < 0)
+		return -1;
+	protocol_head(&spawned.head, MESSAGE_SPAWNED, sizeof(spawned));
+	if (protocol_send(socket, &spawned, sizeof(spawned), &pidfd, 1, &failure) == 0)
+		return 0;
+	errno = failure.err;
+	return -1;
+}
+
 /* Descriptor 3 the socket, 0 to 2 /dev/null, nothing else. */
 static int arrange_fds(int socket)
 {
@@ -96,7 +115,7 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 	reset_limits();
 	(void)setsid();
 	(void)umask(022);
-	if (chdir("/") < 0 || arrange_fds(spawn->socket) < 0) {
+	if (chdir("/") < 0 || send_pidfd(spawn->socket) < 0 || arrange_fds(spawn->socket) < 0) {
 		spawn->exec_errno = errno;
 		_exit(127);
 	}
@@ -108,24 +127,16 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 	_exit(127);
 }
 
-/*
- * In between: starts the helper, sends its pidfd to the caller while the pid can't have been reused
- * (it is our child, and nobody has waited for it), and goes.
- */
+/* In between: starts the helper and goes, so that the helper is nobody's child but init's. */
 __attribute__((no_sanitize_address)) static int fork_helper(void *arg)
 {
 	struct spawn *spawn = arg;
-	struct message_plain spawned;
-	struct failure failure;
-	pid_t pid = clone(become_helper, spawn->stack_top, CLONE_VM | CLONE_VFORK, spawn);
-	int pidfd;
 
-	if (pid < 0 || (pidfd = sys_pidfd_open(pid)) < 0) {
+	if (clone(become_helper, spawn->stack_top, CLONE_VM | CLONE_VFORK, spawn) < 0) {
 		spawn->exec_errno = errno;
 		_exit(1);
 	}
-	protocol_head(&spawned.head, MESSAGE_SPAWNED, sizeof(spawned));
-	_exit(protocol_send(spawn->socket, &spawned, sizeof(spawned), &pidfd, 1, &failure) < 0);
+	_exit(0);
 }
 
 static int run_spawn(struct spawn *spawn, struct failure *reterr)

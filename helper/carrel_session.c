@@ -157,8 +157,8 @@ static int register_session(struct opening *opening, struct failure *reterr)
 	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &opening->registry,
 			      reterr);
 
-	if (r == 0)
-		r = registry_count(&opening->registry, NULL, &live, reterr);
+	if (r == 0 && max != CONVERT_MAX)
+		r = registry_count(&opening->registry, max, &live, reterr);
 	if (r < 0)
 		return r;
 	if (max != CONVERT_MAX && live >= max) {

@@ -17,13 +17,13 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 {
 	struct registry_user user;
 	struct cgroup_set cgroups;
-	size_t live = 0;
+	bool live = true;
 	int r = registry_lock(uid, false, deadline_ms, &user, reterr);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = registry_count(&user, NULL, &live, reterr);
-	if (r == 0 && live == 0 && cgroup_find_all(uid, &cgroups) == 0)
+	r = registry_any(&user, &live, reterr);
+	if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0)
 		r = cgroup_remove(&cgroups, reterr);
 	if (r == 0)
 		registry_leave(&user);

@@ -112,12 +112,12 @@ static void end_sandbox(struct warden *warden)
  */
 static int remove_locked(struct warden *warden, struct registry_user *user, struct failure *reterr)
 {
-	size_t others = 0;
+	bool others = true;
 	int r = registry_unlink(user, warden->info.id, reterr);
 
 	if (r == 0)
-		r = registry_count(user, NULL, &others, reterr);
-	if (r == 0 && others == 0)
+		r = registry_any(user, &others, reterr);
+	if (r == 0 && !others)
 		r = cgroup_remove(&warden->cgroups, reterr);
 	return r;
 }

@@ -17,7 +17,7 @@ expect_output "a b" session_do two echo a b
 session_end one
 expect_output "$UID_B" session_do two id -u
 session_cut two
-wait_until 5 test -z "$(user_pids "$UID_B")" || fail_ "cut session lives on"
+wait_until 5 user_gone "$UID_B" || fail_ "cut session lives on"
 
 case_ "log"
 log_mark

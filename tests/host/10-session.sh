@@ -200,7 +200,7 @@ value cpu cpu.shares 2048 cpu.weight 200
 value cpu cpu.cfs_quota_us 150000 cpu.max "150000 100000"
 expect_output 0 session_do one 'grep Cpus_allowed_list /proc/self/status | tr -dc 0-9'
 session_end one
-wait_until 5 test -z "$(slice_dir pids "$UID_A")" || fail_ "the slice outlives the session"
+wait_until 5 slice_gone pids "$UID_A" || fail_ "the slice outlives the session"
 
 case_ "memory_high and swap_max hold, or refuse the login by name where the host can't"
 # either KEY CONTROLLER_FILE VALUE: the file in the slice has this, or there is no session

@@ -89,11 +89,11 @@ leftovers_clean()
 	[ ! -d "$STATE" ] || find "$STATE" -mindepth 1 -not -name policy -delete
 }
 
-# Teardown is allowed five seconds; what is left then fails the file, and goes.
+# Teardown is allowed five seconds on an idle machine; what is left then fails the file, and goes.
 leftovers_check()
 {
-	local list pass
-	for ((pass = 0; pass < 25; pass++)); do
+	local list end=$((SECONDS + 1 + 5 * $(patience)))
+	while [ $SECONDS -lt $end ]; do
 		list=$(leftovers_list | grep -v -x -F -e "file /home/$USER_A" -e "file /home/$USER_B")
 		[ -n "$list" ] || break
 		sleep 0.2

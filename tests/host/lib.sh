@@ -24,7 +24,8 @@
 #   expect_grep ERE CMD...  expect_nogrep ERE CMD...      in stdout or stderr; any status
 #   expect_equal GOT WANTED WHAT  expect_differ A B WHAT  expect_file PATH  expect_nofile PATH
 #   expect_blocked USER CMD...            outside it succeeds, inside it fails (not by ssh's 255 or 254)
-#   wait_until SECONDS CMD...             poll CMD until it succeeds; 1 when it never did
+#   wait_until SECONDS CMD...             poll CMD until it succeeds; 1 when it never did (on a loaded
+#                                         machine it waits longer: see patience)
 # Logins
 #   ssh_in USER CMD...  ssh_out USER CMD...   through the sshd with our PAM line, and without
 #   ssh_to HOST USER CMD...                   HOST: in, out, or one that sshd_start made
@@ -58,6 +59,7 @@
 #   slice_dir CONTROLLER UID                  the user's slice where that controller lives, "" if none
 #   cgroup_version CONTROLLER                 1, 2 or "" (not there)
 #   user_pids UID                             processes with that real uid
+#   user_gone UID  slice_gone CONTROLLER UID  true when there is none, for wait_until
 
 set -u
 shopt -s nullglob
@@ -134,6 +136,15 @@ run_()
 	# NUL bytes can't be kept in a variable; what needs them looks at the file.
 	OUT=$(tr -d '\0' <"$SCRATCH/.out")
 	ERR=$(tr -d '\0' <"$SCRATCH/.err")
+}
+
+# How many times longer than usual things may take now: 1 on an idle machine, at most 6.
+patience()
+{
+	local load _
+	read -r load _ </proc/loadavg
+	load=$((1 + ${load%.*} / (2 * $(nproc))))
+	echo $((load < 6 ? load : 6))
 }
 
 brief()
@@ -226,9 +237,10 @@ expect_blocked()
 	case $STATUS in 0 | 254 | 255) fail_ "inside: $(brief "$@"): $(said)" ;; esac
 }
 
+# Times are those of an idle machine.
 wait_until()
 {
-	local end=$((SECONDS + $1 + 1))
+	local end=$((SECONDS + $1 * $(patience) + 1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1
@@ -545,6 +557,16 @@ ns_of()
 user_pids()
 {
 	ps -eo pid=,ruid= | awk -v uid="$1" '$2 == uid { print $1 }'
+}
+
+user_gone()
+{
+	[ -z "$(user_pids "$1")" ]
+}
+
+slice_gone()
+{
+	[ -z "$(slice_dir "$1" "$2")" ]
 }
 
 cgroup_version()

@@ -27,7 +27,6 @@ union any {
 	struct message_info info;
 };
 
-/* A good message of a type, in memory of exactly its size: one byte too far is seen by ASan. */
 static size_t size_of(enum message_type type)
 {
 	switch (type) {
@@ -44,10 +43,11 @@ static size_t size_of(enum message_type type)
 	}
 }
 
+/* A good message of a type. */
 static void *make(enum message_type type)
 {
 	size_t size = size_of(type);
-	union any *any = calloc(1, size);
+	union any *any = calloc(1, sizeof(*any));
 
 	assert_non_null(any);
 	protocol_head(&any->head, type, size);
@@ -93,7 +93,7 @@ static void every_shorter_size_is_refused(void **state)
 		_free_ char *message = make((enum message_type)type);
 
 		for (size_t size = 0; size < size_of((enum message_type)type); size++) {
-			/* Its own copy, so that reading beyond is found. */
+			/* In memory of just this size: what is read beyond it is seen by ASan. */
 			_free_ char *cut = malloc(size + (size == 0));
 
 			assert_non_null(cut);
