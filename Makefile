@@ -42,8 +42,8 @@ install: all
 	else \
 		install -m 0644 conf/carrel.conf $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf; \
 	fi
-	for page in man/*.5; do install -m 0644 $$page $(DESTDIR)$(MANDIR)/man5/ || exit 1; done
-	for page in man/*.8; do install -m 0644 $$page $(DESTDIR)$(MANDIR)/man8/ || exit 1; done
+	for page in man/*.5; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man5/ || exit 1; done
+	for page in man/*.8; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man8/ || exit 1; done
 
 # The policy stays: it is the admin's.
 uninstall:

@@ -6,6 +6,8 @@
 -include tests/fuzz/fuzz.mk
 -include tests/host/host.mk
 -include tests/bench/bench.mk
+-include tests/analyze/analyze.mk
+-include tests/sanitize/sanitize.mk
 
 check:
 	packaging/install-needs check

@@ -17,7 +17,7 @@ cleanup() {
 	for pid in $client_pids; do kill "$pid" 2>/dev/null; done
 	if [ -n "$sshd_pid" ]; then kill "$sshd_pid" 2>/dev/null; fi
 	# An aborted run's sshd is found by its pid file.
-	if [ -f "$prefix/sshd.pid" ]; then kill "$(cat "$prefix/sshd.pid")" 2>/dev/null; fi
+	pid=$(cat "$prefix/sshd.pid" 2>/dev/null) && kill "$pid" 2>/dev/null
 	for user in "$alice" "$bob"; do
 		id "$user" >/dev/null 2>&1 || continue
 		for _ in $(seq 50); do
@@ -33,15 +33,19 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
 die() { echo "demo: $*" >&2; exit 1; }
-title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+title() {
+	if [ -t 1 ]; then printf '\n\033[1m== %s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi
+}
 show() { sed 's/^/    /'; }
 
-log_in() {
+# exec: run in the background, $! is then ssh's own pid.
+ssh_as() {
 	local user=$1
 	shift
-	ssh -p "$port" -i "$prefix/key" -o UserKnownHostsFile="$prefix/known_hosts" -o LogLevel=ERROR \
+	exec ssh -p "$port" -i "$prefix/key" -o UserKnownHostsFile="$prefix/known_hosts" -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o BatchMode=yes -F none "$user@127.0.0.1" "$@" </dev/null
 }
+log_in() { (ssh_as "$@"); }
 
 install_all() {
 	make -s install BUILD=build/demo PREFIX=$prefix SYSCONFDIR=$prefix/etc \
@@ -105,7 +109,7 @@ seconds_of() {
 look_around() {
 	title "alice and bob are logged in; each has a file in /tmp and a shared memory segment"
 	for user in "$alice" "$bob"; do
-		log_in "$user" "echo secret of $user >/tmp/$user.txt; ipcmk -M 4096 >/dev/null; exec sleep 60" &
+		ssh_as "$user" "echo secret of $user >/tmp/$user.txt; ipcmk -M 4096 >/dev/null; exec sleep 60" &
 		client_pids="$client_pids $!"
 	done
 	sleep 1
@@ -123,13 +127,17 @@ look_around() {
 
 starve() {
 	title "a fork bomb of alice's stops at pids_max = 60; meanwhile bob logs in"
-	log_in "$alice" 'perl -e "while (defined(\$p = fork)) { if (!\$p) { sleep 20; exit } \$n++ } print \"stopped after \$n forks: \$!\n\"; sleep 2; kill 9, -\$\$"' >$prefix/bomb.txt 2>&1 &
-	client_pids="$client_pids $!"
-	sleep 1
+	ssh_as "$alice" 'perl -e "while (defined(\$p = fork)) { if (!\$p) { sleep 20; exit } \$n++ } \$| = 1; print \"stopped after \$n forks: \$!\n\"; sleep 3; kill 9, -\$\$"' >$prefix/bomb.txt 2>&1 &
+	local bomb=$!
+	client_pids="$client_pids $bomb"
+	for _ in $(seq 50); do
+		[ ! -s $prefix/bomb.txt ] || break
+		sleep 0.1
+	done
 	echo "    bob's login took $(seconds_of log_in "$bob" true)"
+	wait "$bomb"
 	show <$prefix/bomb.txt
 	title "a memory hog dies alone at memory_max = 256M; the shell that started it lives on"
-	sleep 2
 	log_in "$alice" 'perl -e "push @a, \"x\" x 1048576 while 1"; echo "the hog ended with status $?; this shell goes on"' 2>&1 | show
 }
 
@@ -147,7 +155,7 @@ title "carrel explain $alice (the lines that are not defaults)"
 "$prefix/bin/carrel" explain "$alice" --service "$service" | grep -v '(default)' | show
 starve
 title "after logout"
-for pid in $client_pids; do kill "$pid" 2>/dev/null; done
+for pid in $client_pids; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
 client_pids=
 for _ in $(seq 50); do
 	[ "$("$prefix/bin/carrel" list | wc -l)" -gt 1 ] || break

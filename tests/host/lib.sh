@@ -156,6 +156,8 @@ brief()
 
 said()
 {
+	# A refused login: the reason is in the log alone.
+	[ "$STATUS" != 254 ] || printf '%s; ' "$(grep -o 'refused: .*' "$CHECK_LOG" | tail -n1)"
 	brief "status $STATUS${OUT:+, stdout: $OUT}${ERR:+, stderr: $ERR}"
 }
 

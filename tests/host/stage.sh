@@ -22,7 +22,8 @@ stage_sweep()
 		sleep 0.3
 	done
 	stage_remove_slices
-	rm -rf --one-file-system "$CHECK_RUN" "${CHECK_PREFIX:?}"/*
+	rm -rf --one-file-system "$CHECK_RUN"
+	[ "${1:-}" = keep ] || rm -rf --one-file-system "$CHECK_PREFIX"
 }
 
 # All slices that belong to our uids, wherever a controller lives; carrel.slice when it is empty then.
