@@ -169,6 +169,7 @@ static void look_for_module(struct findings *findings)
 {
 	static const char *const patterns[] = {
 #ifdef CARREL_PAMDIR
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): it is one path */
 		CARREL_PAMDIR "/pam_carrel.so",
 #endif
 		"/lib/*/security/pam_carrel.so",   "/lib/security/pam_carrel.so",

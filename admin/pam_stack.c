@@ -160,27 +160,26 @@ static int read_lines(struct reader *reader, FILE *file, const char *shown, int 
 {
 	_free_ char *buffer = NULL, *whole = NULL;
 	size_t size = 0, used = 0;
-	ssize_t length;
 	int number = 0, r = 0;
 
-	while (r == 0 && (length = getline(&buffer, &size, file)) >= 0) {
+	while (r == 0 && getline(&buffer, &size, file) >= 0) {
 		struct pam_line at = {.file = (char *)shown,
 				      .line = ++number,
 				      .substack = substack};
+		size_t length = strcspn(buffer, "#\r\n");
 		bool goes_on;
 		char *joined;
 
-		buffer[strcspn(buffer, "#\r\n")] = '\0';
-		length = (ssize_t)strlen(buffer);
+		buffer[length] = '\0';
 		goes_on = length > 0 && buffer[length - 1] == '\\';
 		if (goes_on)
 			buffer[length - 1] = ' ';
-		joined = realloc(whole, used + (size_t)length + 1);
+		joined = realloc(whole, used + length + 1);
 		if (!joined)
 			return failure_set(reader->reterr, ENOMEM, "read %s", shown);
 		whole = joined;
-		memcpy(whole + used, buffer, (size_t)length + 1);
-		used += (size_t)length;
+		memcpy(whole + used, buffer, length + 1);
+		used += length;
 		if (goes_on)
 			continue;
 		r = read_line(reader, &at, whole, depth);

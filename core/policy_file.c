@@ -263,7 +263,7 @@ static int load_last_accepted(const char *state_dir, struct policy **ret_policy,
 static int load_current(const char *path, const char *state_dir, struct policy_errors *errors,
 			struct policy **ret_policy)
 {
-	struct policy_sources sources;
+	struct policy_sources sources = {0};
 	struct failure failure;
 	int r = policy_sources_read(path, errors, &sources);
 

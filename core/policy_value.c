@@ -20,8 +20,8 @@ struct reason {
 	size_t size;
 };
 
-static int __attribute__((format(printf, 2, 3)))
-refuse(const struct reason *why, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3)))
+say(const struct reason *why, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -31,13 +31,13 @@ refuse(const struct reason *why, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0 && why->size > 0)
 		why->text[0] = '\0';
-	return -EINVAL;
 }
 
 static int refuse_value(const struct reason *why, const struct policy_key_info *info,
 			const char *text)
 {
-	return refuse(why, "expected %s, not \"%s\"", info->expected, quote_text(text).text);
+	say(why, "expected %s, not \"%s\"", info->expected, quote_text(text).text);
+	return -EINVAL;
 }
 
 /* Words --------------------------------------------------------------------------------------- */
@@ -63,8 +63,10 @@ static int split_words(const struct reason *why, const char *text, char ***ret_w
 	size_t count = count_words(text), size = strlen(text) + 1, at = 0;
 	char **words, *copy;
 
-	if (count > POLICY_WORDS_MAX)
-		return refuse(why, "expected at most %d words, not %zu", POLICY_WORDS_MAX, count);
+	if (count > POLICY_WORDS_MAX) {
+		say(why, "expected at most %d words, not %zu", POLICY_WORDS_MAX, count);
+		return -EINVAL;
+	}
 	words = malloc((count + 1) * sizeof(*words) + size);
 	if (!words)
 		return -ENOMEM;
@@ -185,9 +187,11 @@ static int find_choice(const struct policy_key_info *info, const char *word, uin
 	for (uint64_t i = 0; info->choices[i]; i++) {
 		if (strcmp(info->choices[i], word) != 0)
 			continue;
-		if (info->choices_unsupported & BIT(i))
-			return refuse(why, "\"%s\" is not supported by this version, expected %s",
-				      word, info->expected);
+		if (info->choices_unsupported & BIT(i)) {
+			say(why, "\"%s\" is not supported by this version, expected %s", word,
+			    info->expected);
+			return -EINVAL;
+		}
 		*ret_index = i;
 		return 0;
 	}
@@ -352,7 +356,8 @@ static int parse(const struct policy_key_info *info, const char *text, struct po
 	case TYPE_UNSUPPORTED:
 		break;
 	}
-	return refuse(why, "not supported by this version");
+	say(why, "not supported by this version");
+	return -EINVAL;
 }
 
 int policy_value_parse(enum policy_key key, const char *text, struct policy_value *ret_value,
@@ -363,8 +368,10 @@ int policy_value_parse(enum policy_key key, const char *text, struct policy_valu
 	struct policy_value value = {.set = true};
 	int r;
 
-	if (info->unsupported)
-		return refuse(&reason, "not supported by this version");
+	if (info->unsupported) {
+		say(&reason, "not supported by this version");
+		return -EINVAL;
+	}
 	r = parse(info, text, &value, &reason);
 	if (r == 0) {
 		value.text = strdup(text);
@@ -373,7 +380,7 @@ int policy_value_parse(enum policy_key key, const char *text, struct policy_valu
 	if (r < 0) {
 		policy_value_clear(&value);
 		if (r == -ENOMEM)
-			(void)refuse(&reason, "no memory");
+			say(&reason, "no memory");
 		return r;
 	}
 	*ret_value = value;

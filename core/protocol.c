@@ -228,6 +228,6 @@ int protocol_text(char *field, size_t size, const char *text)
 	if (len >= size)
 		return -ENAMETOOLONG;
 	memset(field, 0, size);
-	memcpy(field, text, len);
+	memcpy(field, text, len + 1);
 	return 0;
 }

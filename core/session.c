@@ -135,7 +135,7 @@ static int await_reply(int socket, int64_t deadline_ms, struct message_reply *re
 static int verify(int socket, int64_t deadline_ms, struct failure *reterr)
 {
 	struct message_plain joined;
-	struct message_verified verified;
+	struct message_verified verified = {.good = 0};
 
 	protocol_head(&joined.head, MESSAGE_JOINED, sizeof(joined));
 	int r = protocol_send(socket, &joined, sizeof(joined), NULL, 0, reterr);

@@ -40,7 +40,6 @@ struct opening {
 	struct plan plan;
 	bool planned;
 	pid_t leader;
-	struct registry_user registry;
 	struct warden warden;
 	struct message_reply reply;
 	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
@@ -109,8 +108,9 @@ static int decide(struct opening *opening, struct failure *reterr)
 	if (opening->login.uid == 0)
 		return 1;
 	r = load_policy(opening, reterr);
-	if (r == 0)
-		r = match_login(opening->policy, &opening->login, &effective, reterr);
+	if (r < 0)
+		return r;
+	r = match_login(opening->policy, &opening->login, &effective, reterr);
 	if (r < 0)
 		return r;
 	if (!effective_number(&effective, KEY_SANDBOX))
@@ -149,16 +149,13 @@ static int find_leader(struct opening *opening, struct failure *reterr)
 	return 0;
 }
 
-/* Count and register, under the user's lock: logins that race can't pass sessions_max. */
-static int register_session(struct opening *opening, struct failure *reterr)
+static int count_and_listen(struct opening *opening, const struct registry_user *user,
+			    struct failure *reterr)
 {
 	uint64_t max = opening->plan.sessions_max;
 	size_t live = 0;
-	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &opening->registry,
-			      reterr);
+	int r = max == CONVERT_MAX ? 0 : registry_count(user, max, &live, reterr);
 
-	if (r == 0 && max != CONVERT_MAX)
-		r = registry_count(&opening->registry, max, &live, reterr);
 	if (r < 0)
 		return r;
 	if (max != CONVERT_MAX && live >= max) {
@@ -166,8 +163,26 @@ static int register_session(struct opening *opening, struct failure *reterr)
 		return failure_say(reterr, EUSERS, "%s has %zu sessions, and sessions_max is %llu",
 				   opening->login.user, live, (unsigned long long)max);
 	}
-	return registry_listen(&opening->registry, opening->warden.info.id,
-			       &opening->warden.listen_fd, reterr);
+	return registry_listen(user, opening->warden.info.id, &opening->warden.listen_fd, reterr);
+}
+
+/*
+ * Count and register, under the user's lock: logins that race can't pass sessions_max. Once our socket
+ * listens, nobody takes the user's cgroups away, so the rest needs no lock.
+ */
+static int register_session(struct opening *opening, struct failure *reterr)
+{
+	struct registry_user user;
+	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &user, reterr);
+
+	if (r < 0)
+		return r;
+	r = count_and_listen(opening, &user, reterr);
+	if (r == 0)
+		registry_unlock(&user);
+	else
+		registry_leave(&user);
+	return r;
 }
 
 /*
@@ -395,16 +410,19 @@ static int serve(struct opening *opening, struct warden *ret_warden)
 		if (!opening->answered && opening->reply.oom_score_adj_changed)
 			(void)set_oom_score(opening, opening->reply.oom_score_adj_was, &ignored);
 		/* Clean up first: who has been refused finds nothing left. */
-		warden_abort(&opening->warden, &opening->registry);
+		warden_abort(&opening->warden);
 		if (!opening->answered)
 			send_verdict(opening, REPLY_REFUSED, &failure);
 		forget_opening(opening);
 		return 1;
 	}
 	(void)alarm(0);
-	registry_unlock(&opening->registry);
 	opening->warden.module_fd = SPAWN_SOCKET;
 	opening->warden.started_ms = sys_now_ms();
+	if (opening->request.debug)
+		syslog(LOG_DEBUG, "sandbox %s of %s via %s: PID 1 is %d, the leader %d",
+		       opening->reply.id, opening->login.user, opening->login.service,
+		       opening->warden.sandbox.init_pid, opening->leader);
 	forget_opening(opening);
 	*ret_warden = opening->warden;
 	return 0;
@@ -422,7 +440,6 @@ static int open_one(struct warden *ret_warden)
 		syslog(LOG_ERR, "memory for a login: %m");
 		return 1;
 	}
-	opening->registry = (struct registry_user){.dir_fd = -1, .lock_fd = -1};
 	warden_init(&opening->warden);
 	protocol_head(&opening->reply.head, MESSAGE_REPLY, sizeof(opening->reply));
 	opening->deadline_ms = sys_now_ms() + REQUEST_WAIT_MS;

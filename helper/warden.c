@@ -13,6 +13,7 @@
 
 #include "core/caps.h"
 #include "core/cleanup.h"
+#include "core/registry.h"
 #include "core/sys.h"
 #include "helper/shed.h"
 
@@ -234,15 +235,10 @@ void warden_run(struct warden *warden, bool log_end)
 		log_end_line(warden, &usage);
 }
 
-void warden_abort(struct warden *warden, struct registry_user *locked)
+void warden_abort(struct warden *warden)
 {
 	/* The caller's processes can't be inside yet, or have just been told to leave. */
 	sandbox_destroy(&warden->sandbox);
-	if (warden->info.id[0] == '\0') {
-		if (locked->dir_fd >= 0)
-			registry_leave(locked);
-		return;
-	}
-	registry_unlock(locked);
-	remove_all(warden);
+	if (warden->info.id[0] != '\0')
+		remove_all(warden);
 }

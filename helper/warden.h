@@ -12,7 +12,6 @@
 #include "core/cgroup.h"
 #include "core/match.h"
 #include "core/protocol.h"
-#include "core/registry.h"
 #include "helper/sandbox.h"
 
 struct warden {
@@ -37,6 +36,6 @@ void warden_init(struct warden *warden);
 void warden_run(struct warden *warden, bool log_end);
 
 /* End the sandbox at once and clean up: for a login that fails. Nothing is left after it. */
-void warden_abort(struct warden *warden, struct registry_user *locked);
+void warden_abort(struct warden *warden);
 
 #endif

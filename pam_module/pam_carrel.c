@@ -124,8 +124,11 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 	/* root can always log in, whatever is broken. */
 	if (passwd && passwd->pw_uid == 0)
 		return PAM_IGNORE;
-	if (!passwd)
+	if (!passwd) {
+		/* Not a name that anybody has checked: it may hold anything. */
+		user = "(unknown to NSS)";
 		bad_options = failure_say(&failure, ENOENT, "NSS knows no user of that name");
+	}
 	if (bad_options < 0)
 		return refuse(pamh, flags, &options, user, notice, &failure);
 	int r = open_session(pamh, user, &options, &notice, &failure);

@@ -161,5 +161,5 @@ for _ in $(seq 50); do
 	[ "$("$prefix/bin/carrel" list | wc -l)" -gt 1 ] || break
 	sleep 0.1
 done
-echo "    sandboxes: $(($("$prefix/bin/carrel" list | wc -l) - 1)), cgroups: $(find /sys/fs/cgroup -type d -name 'carrel.slice' | wc -l), processes: $(ps -o pid= -u "$alice" -u "$bob" | wc -l)"
+echo "    sandboxes: $(($("$prefix/bin/carrel" list | wc -l) - 1)), cgroups: $(find /sys/fs/cgroup -type d \( -name "user-$(id -u "$alice").slice" -o -name "user-$(id -u "$bob").slice" \) -path '*/carrel.slice/*' | wc -l), processes: $(ps -o pid= -u "$alice" -u "$bob" | wc -l)"
 title "done; everything is removed again"

@@ -16,7 +16,7 @@
 #define SITES_MAX 4096
 #define RUN_MS 15000
 #define LEFT_MS 3000
-#define STAY_MS 300 /* where something may stay until the next login */
+#define STAY_MS 100 /* where something may stay until the next login */
 
 enum who { CALLER, BETWEEN, HELPER, INIT, WHOS };
 static const char *const whos[] = {"caller", "between", "helper", "init"};

@@ -7,6 +7,7 @@
  *   -w WHO     whose calls: caller, between (starts the helper), helper, init (the sandbox's PID 1)
  *   -p PHASE   open (and the session), close (and what the warden does then), or all
  *   -a ACTION  kill, errno, hang, none; kill-caller, kill-helper, kill-init: another one than WHO dies
+ *   -s CALL    only at calls of that name
  *   -e N       of every N-th call, and always the first and last of each name
  *   -f         each of the errors at each call, instead of one after the other
  *   -n MAX     stop after so many runs
@@ -55,6 +56,8 @@ static void say_log(void)
 	}
 }
 
+static const char *call; /* -s: only these */
+
 struct totals {
 	int runs, missed, stayed, outcomes[LOGIN_OUTCOMES];
 };
@@ -82,6 +85,8 @@ static bool wanted(const struct site *site, int who, const char *phase, int ever
 {
 	bool closing = site->phase >= PHASE_CLOSE;
 
+	if (call && strcmp(call, call_name(site->call)) != 0)
+		return false;
 	if ((int)site->who != who || (strcmp(phase, "open") == 0 && closing) ||
 	    (strcmp(phase, "close") == 0 && !closing))
 		return false;
@@ -126,7 +131,7 @@ static void sweep(enum who who, const char *phase, struct fault fault, int every
 		if (sites[i].who == who)
 			index++;
 		/* Before its exec the helper's calls take no time that anybody else decides on. */
-		if (fault.action == HANG && !started) {
+		if (fault.action == HANG && who == HELPER && !started) {
 			started = sites[i].who == who && sites[i].call == SYS_execve;
 			continue;
 		}
@@ -148,7 +153,7 @@ int main(int argc, char **argv)
 	int option, who = HELPER, every = 1, max = SITES_MAX * 4;
 	bool all_errors = false, expect_bad = false, list = false;
 
-	while ((option = getopt(argc, argv, "w:p:a:e:n:t:fxlv")) != -1) {
+	while ((option = getopt(argc, argv, "w:p:a:s:e:n:t:fxlv")) != -1) {
 		switch (option) {
 		case 'w':
 			who = FIND_NAME(whos, optarg);
@@ -158,6 +163,9 @@ int main(int argc, char **argv)
 			break;
 		case 'a':
 			fault.action = (enum action)FIND_NAME(actions, optarg);
+			break;
+		case 's':
+			call = optarg;
 			break;
 		case 'e':
 			every = atoi(optarg) > 0 ? atoi(optarg) : 1;
