@@ -21,6 +21,7 @@
 #include "core/convert.h"
 #include "core/plan.h"
 #include "core/policy_file.h"
+#include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
 #include "helper/sweep.h"
