@@ -63,10 +63,36 @@ static bool is_over(int fd)
 	return fd < 0 || sys_wait_readable(fd, 0) != 0;
 }
 
-/* Wait until the session is to end: closed, its leader gone, or its PID 1 killed. */
+static volatile sig_atomic_t asked_to_end;
+
+static void note_term(int sig)
+{
+	(void)sig;
+	asked_to_end = 1;
+}
+
+/* SIGTERM, which a service manager sends to what it stops, ends the session in order. */
+static void catch_term(void)
+{
+	struct sigaction action;
+	sigset_t term;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	/* Taken in ppoll(2) alone, so that none is lost between looking and waiting. */
+	(void)sigprocmask(SIG_BLOCK, &term, NULL);
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = note_term;
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* Wait until the session is to end: closed, its leader gone, its PID 1 killed, or SIGTERM. */
 static void attend(struct warden *warden)
 {
-	for (;;) {
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	while (!asked_to_end) {
 		struct pollfd polls[] = {
 			{.fd = warden->leader_fd, .events = POLLIN},
 			{.fd = warden->sandbox.init_pidfd, .events = POLLIN},
@@ -74,7 +100,7 @@ static void attend(struct warden *warden)
 			{.fd = warden->listen_fd, .events = POLLIN},
 		};
 
-		if (poll(polls, ARRAY_SIZE(polls), -1) < 0)
+		if (ppoll(polls, ARRAY_SIZE(polls), NULL, &none) < 0)
 			continue;
 		if (polls[0].revents || polls[1].revents)
 			return;
@@ -226,6 +252,7 @@ void warden_run(struct warden *warden, bool log_end)
 	if (caps_empty_bounding(&failure) < 0 ||
 	    caps_keep_only(UINT64_C(1) << CAP_DAC_OVERRIDE, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
+	catch_term();
 	shed_memory();
 	attend(warden);
 	end_sandbox(warden);
