@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
 # What a test file must not leave behind. Sourced by run, on stage.
 
 leftovers_mounts()

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
 # The stage that the host tests play on. Sourced by run.
 
 # What an aborted run of this name left on the machine. Its uids are nobody else's (run checks), and

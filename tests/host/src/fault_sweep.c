@@ -130,9 +130,13 @@ static void sweep(enum who who, const char *phase, struct fault fault, int every
 		fault.site = sites[i];
 		if (sites[i].who == who)
 			index++;
-		/* Before its exec the helper's calls take no time that anybody else decides on. */
-		if (fault.action == HANG && who == HELPER && !started) {
-			started = sites[i].who == who && sites[i].call == SYS_execve;
+		/*
+		 * Before its exec the helper's calls take no time that anybody else decides on,
+		 * nor do PID 1's before it has tied itself to the helper.
+		 */
+		if (fault.action == HANG && !started) {
+			started = sites[i].who == who &&
+				  sites[i].call == (who == HELPER ? SYS_execve : SYS_prctl);
 			continue;
 		}
 		if (!wanted(&sites[i], (int)who, phase, every, index) ||
