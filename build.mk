@@ -33,7 +33,8 @@ CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -
 CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,separate-code $(SANITIZE) $(LDFLAGS)
 # nodlopen on programs only: a PAM module marked with it can't be loaded.
-PROGRAM_LDFLAGS = -pie -Wl,-z,nodlopen $(LDFLAGS_ALL)
+# (The linker drops the mark from position-independent executables, which dlopen refuses anyway.)
+PROGRAM_LDFLAGS = -Wl,-z,nodlopen $(LDFLAGS_ALL)
 
 # The helper is static (and position-independent) where the archives exist: dynamic linking costs each
 # login a few hundred microseconds, and each warden, which stays as long as the session, dirty pages.
@@ -72,10 +73,10 @@ $(BUILD)/libcore.a: $(call obj,$(CORE))
 	$(AR) rcs $@ $^
 
 $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(STATIC_HELPER) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(or $(STATIC_HELPER),-pie) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON)
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON)
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/cgroup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -11,8 +12,10 @@
 
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
+#include "core/convert.h"
 
 #define CREATE_ATTEMPTS 100
+#define NESTED_MAX 16 /* levels of slices within slices; two for each login from inside another */
 
 const struct cgroup_controller cgroup_controllers[CONTROLLERS] = {
 	[CONTROLLER_MEMORY] = {.name = "memory", .always = true},
@@ -96,6 +99,30 @@ static int locate(struct cgroup_set *set, uint32_t wanted)
 	return 0;
 }
 
+/* cpus: a CPU that this host does not have is refused by the kernel only when somebody logs in. */
+static int check_cpus(const struct cgroup_set *set, const struct plan *plan, struct failure *reterr)
+{
+	const struct cgroup_hierarchy *hierarchy = &set->hierarchies[set->where[CONTROLLER_CPUSET]];
+	char path[96], text[CGROUP_VALUE_MAX];
+	struct cpu_list wanted, there;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", hierarchy->mount,
+		       hierarchy->v2 ? "cpuset.cpus.effective" : "cpuset.cpus");
+	/* Where the host's list can't be read or is not understood, the kernel decides. */
+	if (cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0 ||
+	    convert_cpu_list(text, &there) < 0 ||
+	    convert_cpu_list(plan->limits[LIMIT_CPUS].text, &wanted) < 0)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted.bits); i++) {
+		if (wanted.bits[i] & ~there.bits[i])
+			return failure_say(
+				reterr, EOPNOTSUPP,
+				"cpus can't be enforced: \"%s\" is set, this host has %s",
+				plan->limits[LIMIT_CPUS].text, text);
+	}
+	return 0;
+}
+
 /* A limit whose controller is missing, or that this cgroup version lacks, is said by its key. */
 static int check_limits(const struct cgroup_set *set, const struct plan *plan,
 			struct failure *reterr)
@@ -116,6 +143,8 @@ static int check_limits(const struct cgroup_set *set, const struct plan *plan,
 		r = cgroup_limit_text(plan, (enum plan_limit_kind)kind,
 				      set->hierarchies[set->where[controller]].v2, 4096, text,
 				      reterr);
+		if (r == 0 && kind == LIMIT_CPUS)
+			r = check_cpus(set, plan, reterr);
 		if (r < 0)
 			return r;
 	}
@@ -305,21 +334,56 @@ int cgroup_create_plain(const struct cgroup_set *set, struct failure *reterr)
 	return r;
 }
 
+/*
+ * A login from inside a sandbox (su) has its slice below that sandbox's: dir/carrel.slice/user-N.slice.
+ * One whose warden was killed together with the outer sandbox is removed with the outer slice.
+ */
+static int remove_nested(int parent_fd, const char *name, int depth)
+{
+	_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	(void)steal_fd(&fd);
+	while (depth < NESTED_MAX && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			(void)remove_nested(dirfd(dir), entry->d_name, depth + 1);
+	}
+	(void)closedir(dir);
+	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int remove_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
+			struct failure *reterr)
+{
+	char path[160];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount, CGROUP_PARENT,
+		       uid);
+	r = rmdir(path) < 0 ? -errno : 0;
+	if (r == -EBUSY)
+		r = remove_nested(AT_FDCWD, path, 0);
+	if (r < 0 && r != -ENOENT)
+		return failure_set(reterr, -r, "remove the cgroup %s", path);
+	/* Refused by the kernel as long as another user's slice is in it. */
+	(void)snprintf(path, sizeof(path), "%s/%s", hierarchy->mount, CGROUP_PARENT);
+	(void)rmdir(path);
+	return 0;
+}
+
 int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
 {
+	struct failure failure;
 	int r = 0;
 
 	for (size_t i = 0; i < set->count; i++) {
-		char path[160];
-
-		(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", set->hierarchies[i].mount,
-			       CGROUP_PARENT, set->uid);
-		if (rmdir(path) < 0 && errno != ENOENT && r == 0)
-			r = failure_set(reterr, errno, "remove the cgroup %s", path);
-		/* Refused by the kernel as long as another user's slice is in it. */
-		(void)snprintf(path, sizeof(path), "%s/%s", set->hierarchies[i].mount,
-			       CGROUP_PARENT);
-		(void)rmdir(path);
+		if (remove_slice(&set->hierarchies[i], set->uid, &failure) == 0 || r < 0)
+			continue;
+		*reterr = failure;
+		r = -failure.err;
 	}
 	return r;
 }

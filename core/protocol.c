@@ -151,6 +151,7 @@ int protocol_send(int socket, const void *message, size_t size, const int *fds, 
 	return 0;
 }
 
+/* The room for control data is rounded up (CMSG_SPACE): one descriptor more than is due may fit. */
 static size_t take_fds(struct msghdr *msg, int *ret_fds)
 {
 	size_t count = 0;
@@ -160,8 +161,15 @@ static size_t take_fds(struct msghdr *msg, int *ret_fds)
 			continue;
 		size_t here = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-		for (size_t i = 0; i < here && count < PROTOCOL_FDS_MAX; i++)
-			memcpy(&ret_fds[count++], CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+		for (size_t i = 0; i < here; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+			if (count < PROTOCOL_FDS_MAX)
+				ret_fds[count++] = fd;
+			else
+				(void)close(fd);
+		}
 	}
 	return count;
 }
