@@ -17,7 +17,10 @@ cleanup() {
 	for pid in $client_pids; do kill "$pid" 2>/dev/null; done
 	if [ -n "$sshd_pid" ]; then kill "$sshd_pid" 2>/dev/null; fi
 	# An aborted run's sshd is found by its pid file.
-	pid=$(cat "$prefix/sshd.pid" 2>/dev/null) && kill "$pid" 2>/dev/null
+	if [ -f "$prefix/sshd.pid" ]; then
+		pid=$(cat "$prefix/sshd.pid")
+		[ ! "/proc/$pid/exe" -ef "$prefix/$service" ] || kill "$pid"
+	fi
 	for user in "$alice" "$bob"; do
 		id "$user" >/dev/null 2>&1 || continue
 		for _ in $(seq 50); do
@@ -87,6 +90,10 @@ start_sshd() {
 		AllowUsers $alice $bob
 	EOF
 	mkdir -p /run/sshd
+	# From OpenSSH 9.8 on, sshd-session asks PAM, whatever the copy is called; the option is as old.
+	if "$prefix/$service" -t -f $prefix/sshd_config -o "PAMServiceName $service" 2>/dev/null; then
+		echo "PAMServiceName $service" >>$prefix/sshd_config
+	fi
 	"$prefix/$service" -D -e -f $prefix/sshd_config 2>$prefix/sshd.log &
 	sshd_pid=$!
 	for _ in $(seq 50); do
@@ -104,6 +111,17 @@ seconds_of() {
 	"$@" >/dev/null || die "this login failed: $*"
 	end=$(date +%s%N)
 	printf '%d.%02d s' $(((end - start) / 1000000000)) $(((end - start) / 10000000 % 100))
+}
+
+# What follows would harm the host if a login were not confined.
+check_confined() {
+	local outside inside
+	outside=$(readlink /proc/self/ns/pid)
+	inside=$(log_in "$alice" readlink /proc/self/ns/pid)
+	[ -n "$inside" ] && [ "$inside" != "$outside" ] || die "alice's login is not confined"
+	[ -n "$("$prefix/bin/carrel" explain "$alice" | grep 'pids_max.* 60$')" ] || die "the policy is not in force"
+	log_in "$alice" 'cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null' | grep -qx 60 ||
+		die "alice's login has no limit on processes"
 }
 
 look_around() {
@@ -148,6 +166,7 @@ trap 'exit 130' INT TERM HUP
 useradd -m -s /bin/bash "$alice" && useradd -m -s /bin/bash "$bob" || die "make the users"
 install_all
 start_sshd
+check_confined
 look_around
 title "carrel list"
 "$prefix/bin/carrel" list | show
