@@ -18,7 +18,7 @@ cleanup() {
 	if [ -n "$sshd_pid" ]; then kill "$sshd_pid" 2>/dev/null; fi
 	# An aborted run's sshd is found by its pid file.
 	if [ -f "$prefix/sshd.pid" ]; then
-		pid=$(cat "$prefix/sshd.pid")
+		pid=$(cat "$prefix/sshd.pid" 2>/dev/null)
 		[ ! "/proc/$pid/exe" -ef "$prefix/$service" ] || kill "$pid"
 	fi
 	for user in "$alice" "$bob"; do

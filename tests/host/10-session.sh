@@ -86,7 +86,7 @@ case_ "environment, identity, limits and signals are those of a plain login"
 same_in_out environment 'env | grep -v -e ^SSH_ -e ^_= | sort'
 same_in_out id 'id; umask; ulimit -a; nice'
 same_in_out signals 'grep -E "^(Sig|Cap|Groups|Uid|Gid|NoNew)" /proc/self/status | grep -v SigQ'
-same_in_out descriptors 'ls -l /proc/$$/fd | sed -n "s/.* \([0-9]* -> [a-z/]*\).*/\1/p"'
+same_in_out descriptors 'echo /proc/self/fd/*'
 
 case_ "the cwd is the home, and not a dangling one"
 expect_output "$(getent passwd "$USER_A" | cut -d: -f6)" ssh_in "$USER_A" pwd -P

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # The kernel enforces what the policy says: each limit is met by somebody who wants more, and read from
 # the kernel's own files.
 # timeout: 150
 . "$CHECK_SOURCE/tests/host/lib.sh"
 . "$CHECK_SOURCE/tests/host/attack_lib.sh"
 STARVE=$TESTS/attack_starve
-MEMORY=$(cgroup_version memory) CPU=$(cgroup_version cpu) PIDS=$(cgroup_version pids) CPUSET=$(cgroup_version cpuset)
+MEMORY=$(cgroup_version memory) CPU=$(cgroup_version cpu) CPUSET=$(cgroup_version cpuset)
 
 # limit_file KEY: the kernel's file for it, where its controller lives.
 limit_file()
@@ -305,6 +306,7 @@ case_ "cpus that are lifted, with another session open"
 if [ -n "$CPUSET" ] && [ "$(nproc)" -ge 2 ]; then
 	policy_write '[default]' 'cpus = 1'
 	session_start s in "$USER_A"
+	expect_output "Cpus_allowed_list:	1" session_do s grep Cpus_allowed_list /proc/self/status
 	policy_default
 	expect_output "Cpus_allowed_list:	$(sed -n 's/^Cpus_allowed_list:.//p' /proc/self/status)" \
 		ssh_in "$USER_A" grep Cpus_allowed_list /proc/self/status

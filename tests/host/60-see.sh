@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # What an attacker sees of others: THREATS "See". A attacks; B is logged in through both sshds, so
 # that nothing is hidden just because B is.
 . "$CHECK_SOURCE/tests/host/lib.sh"

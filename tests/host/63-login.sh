@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Attacks on the login itself: THREATS "Attack the login", those that need no fault injection.
 # Where there is no attack without something that sets sandboxes up, "outside" is a naive one: what a
 # script of twenty lines in place of ours would do.
@@ -240,7 +241,7 @@ job_start()
 {
 	session_start job "$1" "$USER_A"
 	session_do job 'setsid sleep 4711 </dev/null >/dev/null 2>&1 & disown' >/dev/null
-	job_running || fail_ "$1: the job does not run"
+	wait_until 3 job_running || fail_ "$1: the job does not run"
 }
 
 job_running()
@@ -276,11 +277,12 @@ monitor()
 		case $(readlink "/proc/$pid/exe") in "$CHECK_PREFIX"/bin/*) echo "$pid" && return ;; esac
 	done
 }
-for host in out "$ATTACK_IN"; do
-	job_start "$host"
+for half in outside inside; do
+	[ $half = inside ] || job_start out
+	[ $half = outside ] || job_start "$ATTACK_IN"
 	pid=$(monitor)
-	[ -n "$pid" ] && kill -9 "$pid" || fail_ "$host: no monitor"
-	if [ "$host" = out ]; then
+	[ -n "$pid" ] && kill -9 "$pid" || fail_ "$half: no monitor"
+	if [ $half = outside ]; then
 		sleep 0.5
 		job_running || fail_ "outside: the job ends with the monitor"
 		job_stop

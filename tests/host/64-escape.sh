@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Ways out of the sandbox: THREATS "Escape". The aim is mostly a file of the host that the sandbox
 # covers: outside it is simply there, inside no way may lead to it.
 . "$CHECK_SOURCE/tests/host/lib.sh"
@@ -180,6 +181,8 @@ for proc in invisible own; do
 	[ $can_userns = 0 ] || expect_status 1 session_do target "unshare -Ur $REACH init 1"
 	sleep 0.2
 	expect_output alive session_do target echo alive
+	# It is ours that was attacked, not the host's, which nobody can touch either.
+	[ $proc = invisible ] || expect_output carrel-init session_do target cat /proc/1/comm
 	session_end target
 done
 policy_write "$policy"

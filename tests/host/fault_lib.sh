@@ -7,6 +7,8 @@
 #   expect_nothing_left [SECONDS]  no process, mount, cgroup, socket or file of carrel (default 3 s)
 #   wardens_of UID                 pids of the wardens, by their sockets' names
 #   init_of PID                    the pid of the PID 1 of that warden's sandbox
+#   leader_of UID                  the root process whose children are the user's: sshd's monitor
+#   user_is_in  user_is_out        A has a process, has none
 #   hold NAME STEP...              pam_steps in the background, until its "say=held" was printed;
 #                                  its output is in $SCRATCH/NAME, its pid in HELD
 #   expect_whole_or_refused NAME   of such an output
@@ -45,11 +47,31 @@ init_of()
 	tr ' ' '\n' <"/proc/$1/task/$1/children" | head -n 1
 }
 
+leader_of()
+{
+	local pid
+	for pid in $(user_pids "$1"); do
+		pid=$(ps -o ppid= -p "$pid")
+		pid=${pid// /}
+		[ "$(ps -o ruid= -p "${pid:-$$}")" -ne 0 ] || echo "${pid:-}"
+	done | grep -v -x $$ | head -n 1
+}
+
+user_is_in()
+{
+	[ -n "$(user_pids "$UID_A")" ] && [ -n "$(wardens_of "$UID_A")" ]
+}
+
+user_is_out()
+{
+	[ -z "$(user_pids "$UID_A")" ]
+}
+
 hold()
 {
 	local name=$1
 	shift
-	steps "$@" >"$SCRATCH/$name" 2>&1 &
+	"$TESTS/pam_steps" "$@" >"$SCRATCH/$name" 2>&1 &
 	HELD=$!
 	wait_until 10 grep -q '^held' "$SCRATCH/$name" ||
 		fail_ "does not get as far as that: $(brief "$(cat "$SCRATCH/$name")")"

@@ -7,6 +7,7 @@
  * And the proof that they would come: while there is a file SANITIZE_DIR/canary, the program commits what
  * its first letter says: o an overflow, u undefined behaviour, l a leak.
  */
+#include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,22 @@ __attribute__((used)) const char *__asan_default_options(void)
 __attribute__((used)) const char *__ubsan_default_options(void)
 {
 	return OPTIONS ":print_stacktrace=1";
+}
+
+/*
+ * gcc's two runtimes each write their own reports, but libubsan sets its path by a function of which
+ * libasan has one of the same name, that is found first.
+ */
+static void set_undefined_path(void)
+{
+	void *library = dlopen("libubsan.so.1", RTLD_LAZY | RTLD_NOLOAD);
+	void (*set_path)(const char *path);
+
+	if (!library)
+		return;
+	*(void **)&set_path = dlsym(library, "__sanitizer_set_report_path");
+	if (set_path)
+		set_path(SANITIZE_DIR "/report");
 }
 
 /* Volatile: none of it may be seen through, or stay behind where the leak check finds it. */
@@ -45,10 +62,12 @@ static void commit(int what)
 	block = NULL;
 }
 
-__attribute__((constructor)) static void look_for_canary(void)
+__attribute__((constructor)) static void begin(void)
 {
-	FILE *file = fopen(SANITIZE_DIR "/canary", "re");
+	FILE *file;
 
+	set_undefined_path();
+	file = fopen(SANITIZE_DIR "/canary", "re");
 	if (!file)
 		return;
 	commit(fgetc(file));

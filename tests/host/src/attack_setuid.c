@@ -3,8 +3,9 @@
  * attack_setuid drop|keep - what a setuid-root program does when a user runs it. Installed setuid
  * root by the tests for a moment.
  *
- *   drop   careless: gives root up without looking whether that worked (as many old programs do),
- *          then works for the user. Exits 0 when that is still done as root.
+ *   drop   careless: gives root up without looking whether that worked for good, as many old programs
+ *          do: without CAP_SETUID setuid(2) leaves the saved set-user-ID at 0. Then it runs what the
+ *          user wants, who asks for root back. Exits 0 when that is granted.
  *   keep   exits 0 when the setuid bit made it root
  */
 #include "attack_common.h"
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 		int ignored = setgid(getgid()) | setuid(getuid());
 
 		printf("dropping: %d\n", ignored);
+		printf("back: %d\n", seteuid(0));
 	}
 	printf("uid %u euid %u gid %u egid %u\n", getuid(), geteuid(), getgid(), getegid());
 	if (geteuid() != 0) {

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154
+# A login from inside a sandbox: su to another user.
+. "$CHECK_SOURCE/tests/host/lib.sh"
+
+policy_write '[default]' 'pids_max = 200' 'memory_max = 256M' "[user $USER_B]" 'pids_max = 100'
+pam_write su "$(pam_line)"
+
+# All slices of the two users, also those below another slice.
+slices()
+{
+	find /sys/fs/cgroup -type d -path "*/carrel.slice/*" \
+		\( -name "user-$UID_A.slice" -o -name "user-$UID_B.slice" \)
+}
+no_slices() { [ -z "$(slices)" ]; }
+
+case_ "su from inside: a sandbox within, limits within limits"
+session_start outer in "$USER_A"
+outer_ns=$(session_do outer readlink /proc/self/ns/pid)
+inner=$(session_do outer "su $USER_B -c 'id -un; readlink /proc/self/ns/pid; cat /proc/self/cgroup; ls -A /tmp | wc -l'")
+expect_equal "$(sed -n 1p <<<"$inner")" "$USER_B" "the user inside"
+expect_differ "$(sed -n 2p <<<"$inner")" "$outer_ns" "the inner pid namespace"
+expect_differ "$(sed -n 2p <<<"$inner")" "$(ns_of $$ pid)" "the host's pid namespace"
+grep -q "user-$UID_A.slice/carrel.slice/user-$UID_B.slice" <<<"$inner" ||
+	fail_ "B's slice is not below A's: $inner"
+
+case_ "after the inner logout its slice is gone, the outer session goes on"
+wait_until 5 eval '! slices | grep -q "user-$UID_B.slice"' || fail_ "left: $(slices)"
+expect_equal "$(session_do outer echo alive)" alive "the outer session"
+
+case_ "the outer session is cut with the inner one open: nothing is left"
+session_do outer "su $USER_B -c 'sleep 300' >/dev/null 2>&1 &" >/dev/null
+wait_until 5 eval 'slices | grep -q "user-$UID_B.slice"' || fail_ "the inner login did not start"
+session_cut outer
+wait_until 15 no_sandbox || fail_ "wardens: $(warden_pids)"
+wait_until 15 no_slices || fail_ "left: $(slices)"
+
+case_ "the same, by kill -9 of the outer warden"
+session_start again in "$USER_A"
+session_do again "su $USER_B -c 'sleep 300' >/dev/null 2>&1 &" >/dev/null
+wait_until 5 eval 'slices | grep -q "user-$UID_B.slice"' || fail_ "the inner login did not start"
+for pid in $(warden_pids); do kill -9 "$pid"; done
+wait_until 15 no_sandbox || fail_ "wardens: $(warden_pids)"
+wait_until 15 no_slices || fail_ "left: $(slices)"
+session_end again

@@ -1,0 +1,1 @@
+memcheck_cases() { :; }
