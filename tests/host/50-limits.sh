@@ -85,8 +85,8 @@ b_login
 while kill -0 "$while_pid" 2>/dev/null; do
 	now=$(user_pids "$UID_A" | wc -l)
 	[ "$now" -le "$most" ] || most=$now
-	now=$(in_slice "$UID_A" pids.current)
-	[ "${now:-0}" -le "$most" ] || most=$now
+	now=$(slice_processes "$UID_A")
+	[ "$now" -le "$most" ] || most=$now
 done
 while_end
 born=${OUT##*born: }

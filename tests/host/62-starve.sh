@@ -17,8 +17,8 @@ sample_pids()
 	local now
 	most_in_slice=0 most_by_uid=0
 	while kill -0 "$while_pid" 2>/dev/null; do
-		now=$(in_slice "$UID_A" pids.current 2>/dev/null)
-		[ "${now:-0}" -le "$most_in_slice" ] || most_in_slice=$now
+		now=$(slice_processes "$UID_A")
+		[ "$now" -le "$most_in_slice" ] || most_in_slice=$now
 		now=$(user_pids "$UID_A" | wc -l)
 		[ "$now" -le "$most_by_uid" ] || most_by_uid=$now
 	done
@@ -26,6 +26,7 @@ sample_pids()
 
 stopped_bomb()
 {
+	[ "$STATUS" -le 1 ] || note_ "log: $(log_since | grep -v useradd | tail -4)"
 	local born=${OUT##*born: }
 	born=${born%%[!0-9]*}
 	[ "$STATUS" = 1 ] && [ "${born:-0}" -gt 10 ] && [ "$born" -lt "$PIDS" ] ||
@@ -37,6 +38,7 @@ stopped_bomb()
 }
 
 case_ "case 28: fork bomb"
+log_mark
 attack_out "$STARVE" bomb 200 2
 while_ "$STARVE" bomb 200 4
 sleep 1

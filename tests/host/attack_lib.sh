@@ -15,6 +15,8 @@
 #   victim_stop NAME
 #   b_login                        B logs in and out; within the 2 s that the threat model grants
 #   in_slice UID FILE              the content of a file of the user's slice, by controller, e.g. pids.max
+#   slice_processes UID            how many are in it. pids.current counts attempts as well, so that for
+#                                  a moment it can be above pids.max
 #   while_ CMD...                  A runs CMD inside in the background; while_end waits for it and sets
 #                                  OUT, STATUS
 
@@ -111,6 +113,13 @@ in_slice()
 	local controller=${2%%.*} dir
 	dir=$(slice_dir "$controller" "$1")
 	[ -n "$dir" ] && cat "$dir/$2"
+}
+
+slice_processes()
+{
+	local dir
+	dir=$(slice_dir pids "$1")
+	cat "${dir:-/nowhere}/cgroup.procs" 2>/dev/null | wc -l
 }
 
 while_()

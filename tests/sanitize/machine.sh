@@ -82,7 +82,7 @@ service() { # NAME MODULE-ARGUMENTS...
 		"$*" >"$PAM-$name"
 }
 
-script() { # NAME TEXT
+helper_script() { # NAME TEXT
 	printf '#!/bin/sh\n%s\n' "$2" >"$PREFIX/$1"
 	chmod 0755 "$PREFIX/$1"
 }
@@ -115,8 +115,8 @@ setup() {
 
 services() {
 	local module=$PREFIX/security/pam_carrel.so
-	script killed 'kill -KILL $$'
-	script hanging 'exec sleep 30'
+	helper_script killed 'kill -KILL $$'
+	helper_script hanging 'exec sleep 30'
 	service plain "$module"
 	service other "$module"
 	service option "$module" frobnicate
@@ -134,8 +134,9 @@ build_sanitized() {
 	# shellcheck disable=SC2086 # flags
 	{
 		rm -f "$build/carrel" "$build/carrel-session" "$build/pam_carrel.so" &&
-			"$CC" $SANITIZERS -O1 -g -fPIC -Wall -Wextra -DSANITIZE_DIR="\"$RUN\"" -c \
-				-o "$build/report.o" tests/sanitize/report.c &&
+			"$CC" $SANITIZERS -O1 -g -fPIC -Wall -Wextra -D_GNU_SOURCE \
+				-DSANITIZE_DIR="\"$RUN\"" -c -o "$build/report.o" \
+				tests/sanitize/report.c &&
 			"$CC" $SANITIZERS -O1 -g -D_GNU_SOURCE -o "$build/caller" \
 				tests/host/src/pam_steps.c "$build/report.o" -lpam -lpthread &&
 			"${MAKE:-make}" -j2 BUILD="$build" "${PATHS[@]}" SANITIZE="$SANITIZERS" \

@@ -4,13 +4,14 @@
  * standard error in /dev/null, so reports go to files whatever is said outside (ASAN_OPTIONS comes after
  * and counts more). SANITIZE_DIR/report is the file's beginning; the sanitizer appends ".PID".
  *
- * And the proof that they would come: while there is a file SANITIZE_DIR/canary, the program commits what
- * its first letter says: o an overflow, u undefined behaviour, l a leak.
+ * And the proof that they would come: while there is a file SANITIZE_DIR/canary, a program without an
+ * environment commits what its first letter says: o an overflow, u undefined behaviour, l a leak.
  */
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define OPTIONS "detect_leaks=1:log_path=" SANITIZE_DIR "/report"
 
@@ -67,6 +68,8 @@ __attribute__((constructor)) static void begin(void)
 	FILE *file;
 
 	set_undefined_path();
+	if (environ && environ[0])
+		return;
 	file = fopen(SANITIZE_DIR "/canary", "re");
 	if (!file)
 		return;

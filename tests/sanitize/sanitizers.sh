@@ -78,7 +78,7 @@ try() { # NAME FUNCTION
 	if [ "$bad" -eq 0 ]; then ok "sanitizers: $1"; else not_ok "sanitizers: $1"; fi
 }
 
-# Does a report arrive, from where nothing else does? Not for the caller: it has the canary's leak too.
+# Does a report arrive from the helper, of which nothing else does?
 canary() { # LETTER REGEX
 	local found=1
 	echo "$1" >"$RUN/canary"
@@ -95,7 +95,7 @@ canary() { # LETTER REGEX
 }
 
 sanitizer_unit_tests() {
-	local log=$BUILD/unit.log line
+	local log=$BUILD/unit.log line left
 	"${MAKE:-make}" -j2 BUILD="$BUILD/asan" "${PATHS[@]}" SANITIZE="$SANITIZERS" LDFLAGS= \
 		check-unit >"$log" 2>&1
 	grep -E '^(not )?ok ' "$log" | sed 's/ok /ok sanitizers: unit: /'
@@ -109,6 +109,10 @@ sanitizer_unit_tests() {
 	# shellcheck disable=SC2001
 	passed=$((passed + $(sed 's/^unit: \([0-9]*\) passed.*/\1/' <<<"$line")))
 	failed=$((failed + $(sed 's/.* \([0-9]*\) failed.*/\1/' <<<"$line")))
+	left=$(sed -n 's/.* \([0-9]*\) skipped.*/\1/p' <<<"$line")
+	[ "${left:-0}" -gt 0 ] || return
+	echo "ok sanitizers: unit: $left cases of a malloc that fails, which the sanitizer has replaced # SKIP"
+	skipped=$((skipped + left))
 }
 
 # The login ---------------------------------------------------------------------------------------
@@ -238,7 +242,7 @@ case_no_close() {
 	policy </dev/null
 	ASAN_OPTIONS=detect_leaks=0 caller "start=carrel-sanitize-plain:$ALICE" open exit=0 &&
 		says 1 'open: PAM_SUCCESS' || return 1
-	caller "start=carrel-sanitize-plain:$ALICE" open suicide
+	caller "start=carrel-sanitize-plain:$ALICE" open suicide 2>/dev/null
 	says 1 'open: PAM_SUCCESS'
 }
 
@@ -370,7 +374,8 @@ case_run() {
 
 case_run_terminal() {
 	policy </dev/null
-	script -qec "$CARREL run -u $ALICE -- tty" /dev/null >"$BUILD/out" 2>&1 </dev/null && says 1 /dev/
+	script -qec "$CARREL run -u $ALICE -- tty" "$BUILD/typescript" >"$BUILD/out" 2>&1 </dev/null &&
+		says 1 /dev/pts
 }
 
 case_doctor() {
