@@ -71,32 +71,33 @@ static int locate(struct cgroup_set *set, uint32_t wanted)
 {
 	const char *unified = CGROUP_ROOT;
 	dev_t device = 0, v2_device = 0;
-	bool pure = is_filesystem(unified, CGROUP2_SUPER_MAGIC, &v2_device);
+	bool looked = false; /* at cgroup2: only when a controller isn't on v1 */
 	uint32_t offers = 0;
+	int r = 0;
 
-	if (!pure)
-		unified = CGROUP_ROOT "/unified";
-	if (pure || is_filesystem(unified, CGROUP2_SUPER_MAGIC, &v2_device))
-		offers = cgroup_v2_offers(unified);
-	for (int i = 0; i < CONTROLLERS; i++) {
+	for (int i = 0; i < CONTROLLERS; i++)
+		set->where[i] = -1;
+	for (int i = 0; r == 0 && i < CONTROLLERS; i++) {
+		enum cgroup_controller_id id = (enum cgroup_controller_id)i;
 		char path[64];
 
-		set->where[i] = -1;
 		if (!(wanted & (1U << i)))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s", CGROUP_ROOT,
 			       cgroup_controllers[i].name);
-		int r = 0;
-
-		if (!pure && is_filesystem(path, CGROUP_SUPER_MAGIC, &device))
-			r = add_hierarchy(set, path, device, false, (enum cgroup_controller_id)i);
-		else if (offers & (1U << i))
-			r = add_hierarchy(set, unified, v2_device, true,
-					  (enum cgroup_controller_id)i);
-		if (r < 0)
-			return r;
+		if (is_filesystem(path, CGROUP_SUPER_MAGIC, &device)) {
+			r = add_hierarchy(set, path, device, false, id);
+			continue;
+		}
+		if (!looked && !is_filesystem(unified, CGROUP2_SUPER_MAGIC, &v2_device))
+			unified = CGROUP_ROOT "/unified";
+		if (!looked && is_filesystem(unified, CGROUP2_SUPER_MAGIC, &v2_device))
+			offers = cgroup_v2_offers(unified);
+		looked = true;
+		if (offers & (1U << i))
+			r = add_hierarchy(set, unified, v2_device, true, id);
 	}
-	return 0;
+	return r;
 }
 
 /* cpus: a CPU that this host does not have is refused by the kernel only when somebody logs in. */
@@ -151,6 +152,15 @@ static int check_limits(const struct cgroup_set *set, const struct plan *plan,
 	return 0;
 }
 
+static bool has_cpuset_slice(uint32_t uid)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/cpuset/%s/user-%u.slice", CGROUP_ROOT, CGROUP_PARENT,
+		       uid);
+	return access(path, F_OK) == 0;
+}
+
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr)
 {
@@ -176,7 +186,8 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 		*ret_set = set;
 		return 0;
 	}
-	if (plan->limits[LIMIT_CPUS].set)
+	/* Also when an earlier login of the user's had the limit, and this one lifts it. */
+	if (plan->limits[LIMIT_CPUS].set || has_cpuset_slice(uid))
 		wanted |= 1U << CONTROLLER_CPUSET;
 	if (locate(&set, wanted) < 0)
 		return failure_say(reterr, E2BIG, "more than %d cgroup hierarchies",
@@ -260,9 +271,7 @@ static int make_parent(const struct cgroup_hierarchy *hierarchy, int *ret_fd,
 	return r;
 }
 
-/*
- * Without a plan: no limits. -EAGAIN: another user's last logout removed carrel.slice in between.
- */
+/* -EAGAIN: another user's last logout removed carrel.slice in between. */
 static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const struct plan *plan,
 		      struct failure *reterr)
 {
@@ -286,28 +295,9 @@ static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const st
 				   CGROUP_PARENT, name);
 	if (!hierarchy->v2 && (hierarchy->controllers & (1U << CONTROLLER_CPUSET)))
 		r = cgroup_v1_fill_cpuset(parent_fd, slice_fd, reterr);
-	if (r == 0 && plan)
+	if (r == 0)
 		r = cgroup_apply_limits(hierarchy, slice_fd, plan, reterr);
 	return r;
-}
-
-static int make_slice_again(struct cgroup_hierarchy *hierarchy, uint32_t uid,
-			    const struct plan *plan, struct failure *reterr)
-{
-	int r = -EAGAIN;
-
-	for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++)
-		r = make_slice(hierarchy, uid, plan, reterr);
-	if (r == -EAGAIN)
-		r = failure_say(reterr, EAGAIN,
-				"make the user's cgroup in %s: it went away %d times",
-				hierarchy->mount, CREATE_ATTEMPTS);
-	return r;
-}
-
-static bool only_counts(const struct cgroup_hierarchy *hierarchy)
-{
-	return !hierarchy->v2 && hierarchy->controllers == 1U << CONTROLLER_CPUACCT;
 }
 
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr)
@@ -315,21 +305,15 @@ int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failur
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < set->count; i++) {
-		if (!only_counts(&set->hierarchies[i]))
-			r = make_slice_again(&set->hierarchies[i], set->uid, plan, reterr);
-	}
-	return r;
-}
+		struct cgroup_hierarchy *hierarchy = &set->hierarchies[i];
 
-int cgroup_create_plain(const struct cgroup_set *set, struct failure *reterr)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < set->count; i++) {
-		struct cgroup_hierarchy hierarchy = set->hierarchies[i];
-
-		if (only_counts(&hierarchy))
-			r = make_slice_again(&hierarchy, set->uid, NULL, reterr);
+		r = -EAGAIN;
+		for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++)
+			r = make_slice(hierarchy, set->uid, plan, reterr);
+		if (r == -EAGAIN)
+			r = failure_say(reterr, EAGAIN,
+					"make the user's cgroup in %s: it went away %d times",
+					hierarchy->mount, CREATE_ATTEMPTS);
 	}
 	return r;
 }

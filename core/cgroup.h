@@ -53,13 +53,8 @@ struct cgroup_set {
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr);
 
-/*
- * Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. v1
- * hierarchies that only count (cpuacct) are left to cgroup_create_plain(), which can run beside it in
- * another process: each directory takes the kernel about a tenth of a millisecond.
- */
+/* Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. */
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr);
-int cgroup_create_plain(const struct cgroup_set *set, struct failure *reterr);
 
 /* Does any hierarchy of the set need CLONE_INTO_CGROUP (v2)? Its slice, to be closed, or -1. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr);
@@ -87,6 +82,12 @@ int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id co
  * What is gone already is no error.
  */
 int cgroup_remove(const struct cgroup_set *set, struct failure *reterr);
+
+/*
+ * Kill the user's processes in the slice: one round, by pidfd, of those whose real uid is the user's.
+ * For sandboxes without a pid namespace, whose end kills nobody. Needs CAP_KILL.
+ */
+void cgroup_kill(const struct cgroup_set *set);
 
 /* Every hierarchy where carrel may have made slices, for a sweep after a crash. */
 int cgroup_find_all(uint32_t uid, struct cgroup_set *ret_set);

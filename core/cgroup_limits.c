@@ -24,7 +24,7 @@ const struct cgroup_limit_info cgroup_limits[PLAN_LIMITS] = {
 			    "-1", "max", NULL},
 	[LIMIT_CPU_MAX] = {CONTROLLER_CPU, "cpu.cfs_quota_us", "cpu.max", "-1", "max 100000", NULL},
 	[LIMIT_CPU_WEIGHT] = {CONTROLLER_CPU, "cpu.shares", "cpu.weight", "1024", "100", NULL},
-	/* Unset: the slice isn't in the cpuset hierarchy at all (v1), or inherits (v2). */
+	/* Unset: the slice isn't in the cpuset hierarchy, or has its parent's (v1), or inherits (v2). */
 	[LIMIT_CPUS] = {CONTROLLER_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL, "", NULL},
 	[LIMIT_PIDS_MAX] = {CONTROLLER_PIDS, "pids.max", "pids.max", "max", "max", NULL},
 };
@@ -164,7 +164,15 @@ static int set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
 		r = cgroup_limit_text(plan, kind, hierarchy->v2, page_size, wanted, reterr);
 		if (r < 0)
 			return r;
-	} else if (hierarchy->created || !file || !unset) {
+	} else if (hierarchy->created || !file) {
+		return 0;
+	} else if (kind == LIMIT_CPUS && !hierarchy->v2) {
+		/* v1 has no word for "all": what carrel.slice has. */
+		r = cgroup_read_file(slice_fd, "../cpuset.cpus", wanted, sizeof(wanted));
+		if (r < 0)
+			return failure_set(reterr, -r, "read the CPUs that %s may lift",
+					   key_name(plan, kind));
+	} else if (!unset) {
 		return 0;
 	} else {
 		(void)snprintf(wanted, sizeof(wanted), "%s", unset);

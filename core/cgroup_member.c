@@ -6,11 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
+#include "core/convert.h"
+#include "core/sys.h"
 
 #define PROC_CGROUP_MAX 16384
 
@@ -195,6 +198,43 @@ int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reter
 					pid, paths[i], set->hierarchies[i].mount);
 	}
 	return r;
+}
+
+/* Is it still that user's, now that the pidfd holds on to it? */
+static bool has_real_uid(pid_t pid, uint32_t uid)
+{
+	char path[40], text[4096];
+	unsigned int real = UINT32_MAX;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	if (cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return false;
+	const char *line = strstr(text, "\nUid:\t");
+
+	return line && sscanf(line, "\nUid:\t%u", &real) == 1 && real == uid;
+}
+
+void cgroup_kill(const struct cgroup_set *set)
+{
+	char path[160], line[32];
+
+	if (set->count == 0)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice/cgroup.procs",
+		       set->hierarchies[0].mount, CGROUP_PARENT, set->uid);
+	_fclose_ FILE *procs = fopen(path, "re");
+
+	while (procs && fgets(line, sizeof(line), procs)) {
+		uint64_t pid;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (convert_unsigned(line, 1, INT32_MAX, &pid) < 0)
+			continue;
+		_close_ int pidfd = sys_pidfd_open((pid_t)pid);
+
+		if (pidfd >= 0 && has_real_uid((pid_t)pid, set->uid))
+			(void)sys_pidfd_send_signal(pidfd, SIGKILL);
+	}
 }
 
 int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id controller,

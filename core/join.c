@@ -111,16 +111,21 @@ static int leave_namespaces(struct join *join, struct failure *reterr)
  * done without waiting for a file server (RESOLVE_CACHED) and without a symbolic link; `su -c`
  * relies on the cwd. Where it is hidden, or the name is another's now, "/" stays.
  */
-static int restore_cwd(struct join *join, struct failure *reterr)
+void join_restore_cwd(const struct join *join)
 {
-	(void)reterr;
 	if (!join->cwd || join->cwd[0] != '/' || join->cwd[1] == '\0')
-		return 0;
+		return;
 	_close_ int fd = sys_openat2(AT_FDCWD, join->cwd, O_PATH | O_DIRECTORY | O_CLOEXEC,
 				     RESOLVE_CACHED | RESOLVE_NO_SYMLINKS);
 
 	if (fd >= 0 && fchdir(fd) < 0)
-		return 0; /* not reachable here: the cwd is "/" */
+		return; /* not reachable here: the cwd stays "/" */
+}
+
+static int return_to_cwd(struct join *join, struct failure *reterr)
+{
+	(void)reterr;
+	join_restore_cwd(join);
 	return 0;
 }
 
@@ -135,12 +140,11 @@ static const struct {
 	int (*apply)(struct join *join, struct failure *reterr);
 	int (*undo)(struct join *join, struct failure *reterr);
 } steps[] = {
-	{"save the own place", save_place, restore_cwd},
+	{"save the own place", save_place, return_to_cwd},
 	{"cgroups", enter_cgroups, leave_cgroups},
 	{"capabilities", drop_capabilities, NULL},
 	{"no_new_privs", set_no_new_privs, NULL},
 	{"namespaces", enter_namespaces, leave_namespaces},
-	{"cwd", restore_cwd, NULL},
 };
 
 static int undo_from(struct join *join, size_t count, struct failure *reterr)

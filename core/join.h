@@ -24,6 +24,11 @@ struct join {
 
 /* All steps, or none: a step that fails has those before it undone. */
 int join_apply(struct join *join, struct failure *reterr);
+/*
+ * Once the sandbox is verified to be whole: go to the directory of the name that the cwd had. Not
+ * before, or the name might still lead to the host's /tmp. Can't fail: the cwd is "/" then.
+ */
+void join_restore_cwd(const struct join *join);
 /* Undo all steps, in reverse order; each is tried, the first failure is reported. */
 int join_undo(struct join *join, struct failure *reterr);
 /* Release what a join holds. */

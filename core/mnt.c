@@ -101,7 +101,13 @@ static int clone_x11(void)
 
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISVTX))
 		return -1;
-	return sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	_close_ int tree_fd =
+		sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	/* Connecting does not write. Files in there would be the host's, and count for nobody. */
+	if (tree_fd < 0 || sys_mount_setattr(tree_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
+		return -1;
+	return steal_fd(&tree_fd);
 }
 
 static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
@@ -423,7 +429,13 @@ static int view_hierarchy(const struct cgroup_hierarchy *hierarchy, uint32_t uid
 
 	if (tree_fd < 0)
 		return failure_set(reterr, errno, "clone the cgroup %s", path);
-	/* Followed: the distribution may mount cpu,cpuacct and link cpu to it. /sys is root's. */
+	/*
+	 * In its place, not on top of it: container tools take the first line that mountinfo has for
+	 * a controller, and would look for their cgroup below the host's mount. Where the mount is
+	 * locked (a host that is a container itself) the slice goes on top after all. Links are
+	 * followed: the distribution may mount cpu,cpuacct and link cpu to it, and /sys is root's.
+	 */
+	(void)sys_umount(hierarchy->mount, MNT_DETACH);
 	_close_ int target_fd = open(hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (target_fd < 0)

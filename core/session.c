@@ -138,11 +138,11 @@ static int verify(int socket, int64_t deadline_ms, struct failure *reterr)
 	struct message_verified verified = {.good = 0};
 
 	protocol_head(&joined.head, MESSAGE_JOINED, sizeof(joined));
-	int r = protocol_send(socket, &joined, sizeof(joined), NULL, 0, reterr);
+	/* A helper that has failed has said so, and ended perhaps: what it said is worth more. */
+	(void)protocol_send(socket, &joined, sizeof(joined), NULL, 0, reterr);
+	int r = protocol_receive(socket, MESSAGE_VERIFIED, &verified, sizeof(verified), NULL, NULL,
+				 deadline_ms, reterr);
 
-	if (r == 0)
-		r = protocol_receive(socket, MESSAGE_VERIFIED, &verified, sizeof(verified), NULL,
-				     NULL, deadline_ms, reterr);
 	if (r < 0)
 		return r;
 	if (!verified.good)
@@ -186,7 +186,9 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, int
 		return r;
 	}
 	r = verify(session->socket, deadline_ms, reterr);
-	if (r < 0) {
+	if (r == 0) {
+		join_restore_cwd(&session->join);
+	} else {
 		struct failure leaving;
 
 		if (leave(session, &leaving) < 0)

@@ -40,6 +40,11 @@ int sys_mount(const char *source, const char *target, const char *type, unsigned
 	return (int)syscall(SYS_mount, source, target, type, flags, NULL);
 }
 
+int sys_umount(const char *target, int flags)
+{
+	return (int)syscall(SYS_umount2, target, flags);
+}
+
 int sys_open_tree(int dirfd, const char *path, unsigned int flags)
 {
 	return (int)syscall(SYS_open_tree, dirfd, path, flags);

@@ -18,6 +18,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifndef MNT_DETACH /* <sys/mount.h> has it, <linux/mount.h> has not */
+#define MNT_DETACH 2
+#endif
+
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int sig);
 /* As fork(2), with clone3 flags. */
@@ -26,6 +30,7 @@ int sys_close_range(unsigned int first, unsigned int last);
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);
 
 int sys_mount(const char *source, const char *target, const char *type, unsigned long flags);
+int sys_umount(const char *target, int flags);
 int sys_open_tree(int dirfd, const char *path, unsigned int flags);
 /* Attach the tree at from_fd on the directory or file that to_fd is open on. */
 int sys_move_mount(int from_fd, int to_fd);

@@ -187,8 +187,8 @@ static int register_session(struct opening *opening, struct failure *reterr)
 }
 
 /*
- * The sandbox and the user's slice. On v1 PID 1 does its mounts while the cgroups are made, each
- * about a tenth of a millisecond; on v2 it is born in the slice (CLONE_INTO_CGROUP).
+ * The sandbox and the user's slice. On v1 PID 1 does its mounts while the cgroups are made, which take
+ * the kernel as long; on v2 it is born in the slice (CLONE_INTO_CGROUP).
  */
 static int make_sandbox(struct opening *opening, struct failure *reterr)
 {
@@ -213,7 +213,7 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 	if (r == 0 && !has_v2)
 		r = cgroup_create(&warden->cgroups, &opening->plan, reterr);
 	if (r == 0)
-		r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
+		r = sandbox_go(&warden->sandbox, reterr);
 	return r;
 }
 
@@ -280,14 +280,21 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
-/* The caller says it is inside: look from here, where nothing inside can lie about it. */
+/*
+ * PID 1 and the caller each finish their part, at the same time. Then look from here, where nothing
+ * inside can lie about it: is the caller where it says?
+ */
 static int verify_joined(struct opening *opening, struct failure *reterr)
 {
 	struct sandbox *sandbox = &opening->warden.sandbox;
 	struct message_plain joined;
 	struct ns_ids ids;
-	int r = protocol_receive(SPAWN_SOCKET, MESSAGE_JOINED, &joined, sizeof(joined), NULL, NULL,
-				 opening->deadline_ms, reterr);
+	int r = sandbox_finish(sandbox, opening->deadline_ms, reterr);
+
+	if (r < 0)
+		return r;
+	r = protocol_receive(SPAWN_SOCKET, MESSAGE_JOINED, &joined, sizeof(joined), NULL, NULL,
+			     opening->deadline_ms, reterr);
 
 	if (r == 0)
 		r = sandbox_confirm(sandbox, opening->deadline_ms, reterr);

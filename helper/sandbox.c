@@ -40,6 +40,20 @@ static int await_go(const struct birth *birth, struct failure *reterr)
 	return failure_say(reterr, ECANCELED, "the helper has ended");
 }
 
+/*
+ * A cgroup namespace's root is the cgroup of who makes it, so PID 1 must be in the slice. Otherwise it
+ * stays outside: nothing keeps the slice but the warden's socket, and the user's limits (an OOM kill)
+ * don't touch it.
+ */
+static int make_cgroup_ns(const struct birth *birth, struct failure *reterr)
+{
+	int r = cgroup_join(birth->set, birth->in_v2, reterr);
+
+	if (r == 0 && unshare(CLONE_NEWCGROUP) < 0)
+		r = failure_set(reterr, errno, "make a cgroup namespace");
+	return r;
+}
+
 static int set_up(const struct birth *birth, struct failure *reterr)
 {
 	const char *hostname = birth->plan->hostname;
@@ -51,18 +65,13 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 	r = mnt_apply(birth->plan, birth->login, reterr);
 	if (r == 0 && hostname && sethostname(hostname, strlen(hostname)) < 0)
 		r = failure_set(reterr, errno, "set the host name \"%s\"", hostname);
-	/* What takes time goes before the wait, beside the helper's own part of the cgroups. */
-	if (r == 0)
-		r = cgroup_create_plain(birth->set, reterr);
+	/* What takes time goes before the wait, beside the helper's work on the cgroups. */
 	if (r == 0)
 		r = caps_empty_bounding(reterr);
 	if (r == 0)
 		r = await_go(birth, reterr);
-	if (r == 0)
-		r = cgroup_join(birth->set, birth->in_v2, reterr);
-	/* Now that the slice is its own cgroup, that can become the root of what is visible. */
-	if (r == 0 && (birth->plan->namespaces & (1U << NS_CGROUP)) && unshare(CLONE_NEWCGROUP) < 0)
-		r = failure_set(reterr, errno, "make a cgroup namespace");
+	if (r == 0 && (birth->plan->namespaces & (1U << NS_CGROUP)))
+		r = make_cgroup_ns(birth, reterr);
 	if (r == 0)
 		r = mnt_apply_cgroup_view(birth->plan, birth->set, reterr);
 	return r;
@@ -211,13 +220,18 @@ static int misbirth(struct failure *said, int got, struct failure *reterr)
 	return failure_wrap(reterr, "in the new sandbox");
 }
 
-int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+int sandbox_go(struct sandbox *sandbox, struct failure *reterr)
 {
-	struct failure said = {0};
-
+	/* EPIPE: it has ended, and sandbox_finish() will say why. */
 	if (write(sandbox->go_fd, "g", 1) < 0 && errno != EPIPE)
 		return failure_set(reterr, errno, "tell the sandbox to go on");
 	close_fd(&sandbox->go_fd);
+	return 0;
+}
+
+int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+{
+	struct failure said = {0};
 	int got = hear(sandbox, deadline_ms, &said, reterr);
 
 	if (got < 0)

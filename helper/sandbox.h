@@ -16,7 +16,7 @@ struct sandbox {
 	pid_t init_pid;
 	int init_pidfd;
 	int link_fd; /* PID 1 ends when the last copy of this is closed */
-	int go_fd; /* until sandbox_finish() */
+	int go_fd; /* until sandbox_go() */
 	int error_fd; /* until sandbox_confirm() */
 	uint64_t clone_flags;
 	struct ns_ids ids; /* after sandbox_finish() */
@@ -24,15 +24,18 @@ struct sandbox {
 
 /*
  * Start PID 1: it does its mounts at once, beside whatever the caller does, then waits for
- * sandbox_finish(). `cgroup_v2_fd` is the slice it is born in (CLONE_INTO_CGROUP), or -1. init_fd is
+ * sandbox_go(). `cgroup_v2_fd` is the slice it is born in (CLONE_INTO_CGROUP), or -1. init_fd is
  * carrel-init, opened in the host's mounts. ret_sandbox must be ended by sandbox_destroy(), also
- * after a failure of sandbox_finish().
+ * after a later failure.
  */
 int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
 		  const struct cgroup_set *set, struct sandbox *ret_sandbox,
 		  struct failure *reterr);
 
-/* The cgroups are there: PID 1 moves into them and drops everything. It can be joined then. */
+/* The cgroups are there: PID 1 shows them inside, and drops everything. */
+int sandbox_go(struct sandbox *sandbox, struct failure *reterr);
+
+/* Wait until it has. Its namespaces can be joined before, but are whole only then. */
 int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);
 
 /* PID 1 has become carrel-init, which it does while the caller joins. */

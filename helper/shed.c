@@ -40,9 +40,8 @@ static int drop_segments(struct dl_phdr_info *info, size_t size, void *arg)
 void shed_memory(void)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	char here;
 	/* A page of slack for the frames of the calls below. */
-	uintptr_t top = page_down((uintptr_t)&here, page) - 2 * page;
+	uintptr_t top = page_down((uintptr_t)__builtin_frame_address(0), page) - 2 * page;
 
 	(void)malloc_trim(0);
 	(void)madvise((void *)(top - STACK_DEPTH), STACK_DEPTH,

@@ -146,6 +146,12 @@ static int remove_locked(struct warden *warden, struct registry_user *user, stru
 		r = registry_any(user, &others, reterr);
 	if (r == 0 && !others)
 		r = cgroup_remove(&warden->cgroups, reterr);
+	/*
+	 * Without a pid namespace the user's last logout ends what is left running (with one, nothing
+	 * is left but the leader on its way out). Under the lock, so that no new login is hit.
+	 */
+	if (r == -EBUSY && !others && !(warden->info.namespaces & (1U << NS_PID)))
+		cgroup_kill(&warden->cgroups);
 	return r;
 }
 
@@ -249,8 +255,11 @@ void warden_run(struct warden *warden, bool log_end)
 	 * root's uid is enough for root's processes and most of root's files; the root of a v1
 	 * hierarchy, from which carrel.slice is removed, has mode 0555.
 	 */
-	if (caps_empty_bounding(&failure) < 0 ||
-	    caps_keep_only(UINT64_C(1) << CAP_DAC_OVERRIDE, &failure) < 0)
+	uint64_t keep = UINT64_C(1) << CAP_DAC_OVERRIDE;
+
+	if (!(warden->info.namespaces & (1U << NS_PID)))
+		keep |= UINT64_C(1) << CAP_KILL;
+	if (caps_empty_bounding(&failure) < 0 || caps_keep_only(keep, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	catch_term();
 	shed_memory();
