@@ -10,6 +10,7 @@
 
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/mnt_internal.h"
 #include "core/sys.h"
 
 #define X11_DIR "/tmp/.X11-unix"
@@ -54,9 +55,8 @@ static int attach_at(int tree_fd, const char *what, const char *target, struct f
 	return target_fd < 0 ? target_fd : attach(tree_fd, target_fd, what, target, reterr);
 }
 
-/* A new, detached file system with up to four string options, NULL-terminated pairs. */
-static int make_fs(const char *type, const char *const options[][2], unsigned int attributes,
-		   struct failure *reterr)
+int mnt_make_fs(const char *type, const char *const options[][2], unsigned int attributes,
+		struct failure *reterr)
 {
 	_close_ int fs_fd = sys_fsopen(type);
 
@@ -129,8 +129,8 @@ static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
 						       : (unsigned long long)plan->tmp_inodes);
 	mounter->x11_fd = clone_x11();
 	mounter->tmpfs_fd =
-		make_fs("tmpfs", options,
-			SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0), reterr);
+		mnt_make_fs("tmpfs", options,
+			    SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0), reterr);
 	if (mounter->tmpfs_fd < 0)
 		return mounter->tmpfs_fd;
 	/*
@@ -179,8 +179,9 @@ static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 static int apply_proc(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
 {
 	static const char *const invisible[][2] = {{"hidepid", "invisible"}, {NULL, NULL}};
-	_close_ int fd = make_fs("proc", mounter->plan->proc_invisible ? invisible : invisible + 1,
-				 SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	_close_ int fd =
+		mnt_make_fs("proc", mounter->plan->proc_invisible ? invisible : invisible + 1,
+			    SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
 
 	(void)step;
 	return fd < 0 ? fd : attach_at(fd, "a fresh proc", "/proc", reterr);
@@ -199,7 +200,7 @@ static int apply_mqueue(struct mounter *mounter, const struct plan_step *step,
 		return 0; /* nothing of the host's is there to be seen */
 	if (target_fd < 0)
 		return failure_set(reterr, errno, "open /dev/mqueue");
-	_close_ int fd = make_fs("mqueue", none, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	_close_ int fd = mnt_make_fs("mqueue", none, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
 
 	return fd < 0 ? fd : attach(fd, target_fd, "a fresh mqueue", "/dev/mqueue", reterr);
 }
@@ -289,7 +290,7 @@ static int apply_hide_homes(struct mounter *mounter, const struct plan_step *ste
 	if (real_fd < 0)
 		return failure_set(reterr, errno, "hide_homes: open the home root %s",
 				   step->target);
-	_close_ int cover_fd = make_fs("tmpfs", options, SAFE_ATTRIBUTES, reterr);
+	_close_ int cover_fd = mnt_make_fs("tmpfs", options, SAFE_ATTRIBUTES, reterr);
 
 	if (cover_fd < 0)
 		return cover_fd;
@@ -376,8 +377,8 @@ static int apply_hide(struct mounter *mounter, const struct plan_step *step, str
 	if (!S_ISDIR(st.st_mode))
 		return hide_file(target_fd, step->target, reterr);
 	_close_ int mask_fd =
-		make_fs("tmpfs", mask, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
-			reterr);
+		mnt_make_fs("tmpfs", mask, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+			    reterr);
 
 	return mask_fd < 0 ? mask_fd
 			   : attach(mask_fd, target_fd, "an empty directory", step->target, reterr);
@@ -411,47 +412,5 @@ int mnt_apply(const struct plan *plan, const struct login *login, struct failure
 	}
 	close_fd(&mounter.tmpfs_fd);
 	close_fd(&mounter.x11_fd);
-	return r;
-}
-
-static int view_hierarchy(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
-			  struct failure *reterr)
-{
-	char path[160];
-	int len = snprintf(path, sizeof(path), "%s/carrel.slice/user-%u.slice", hierarchy->mount,
-			   uid);
-
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return failure_say(reterr, ENAMETOOLONG, "view of %s", hierarchy->mount);
-	_close_ int tree_fd =
-		sys_open_tree(AT_FDCWD, path,
-			      AT_SYMLINK_NOFOLLOW | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	if (tree_fd < 0)
-		return failure_set(reterr, errno, "clone the cgroup %s", path);
-	/*
-	 * In its place, not on top of it: container tools take the first line that mountinfo has for
-	 * a controller, and would look for their cgroup below the host's mount. Where the mount is
-	 * locked (a host that is a container itself) the slice goes on top after all. Links are
-	 * followed: the distribution may mount cpu,cpuacct and link cpu to it, and /sys is root's.
-	 */
-	(void)sys_umount(hierarchy->mount, MNT_DETACH);
-	_close_ int target_fd = open(hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (target_fd < 0)
-		return failure_set(reterr, errno, "open %s", hierarchy->mount);
-	return attach(tree_fd, target_fd, "the user's slice", hierarchy->mount, reterr);
-}
-
-int mnt_apply_cgroup_view(const struct plan *plan, const struct cgroup_set *set,
-			  struct failure *reterr)
-{
-	bool wanted = false;
-	int r = 0;
-
-	for (size_t i = 0; i < plan->step_count; i++)
-		wanted = wanted || plan->steps[i].kind == STEP_CGROUP_VIEW;
-	for (size_t i = 0; wanted && r == 0 && i < set->count; i++)
-		r = view_hierarchy(&set->hierarchies[i], set->uid, reterr);
 	return r;
 }

@@ -14,15 +14,10 @@
 #ifndef CARREL_MNT_H
 #define CARREL_MNT_H
 
-#include "core/cgroup.h"
 #include "core/failure.h"
 #include "core/plan.h"
 
-/* All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups. */
+/* All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h). */
 int mnt_apply(const struct plan *plan, const struct login *login, struct failure *reterr);
-
-/* STEP_CGROUP_VIEW, where the plan has it: the slice in place of each hierarchy's root. */
-int mnt_apply_cgroup_view(const struct plan *plan, const struct cgroup_set *set,
-			  struct failure *reterr);
 
 #endif

@@ -21,8 +21,9 @@ static const struct {
 	[MESSAGE_CLOSE] = {"close", sizeof(struct message_plain)},
 	[MESSAGE_QUERY] = {"query", sizeof(struct message_plain)},
 	[MESSAGE_INFO] = {"info", sizeof(struct message_info)},
+	[MESSAGE_GO] = {"go", sizeof(struct message_plain)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_INFO + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_GO + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {

@@ -50,6 +50,7 @@ enum message_type {
 	MESSAGE_CLOSE,
 	MESSAGE_QUERY,
 	MESSAGE_INFO,
+	MESSAGE_GO, /* the helper's to the sandbox's PID 1: carries the cgroup views */
 };
 
 struct message_head {
@@ -59,7 +60,7 @@ struct message_head {
 	uint32_t size; /* of the whole message */
 };
 
-/* A message that is nothing but its head: JOINED, CLOSE, QUERY, SPAWNED. */
+/* A message that is nothing but its head: JOINED, CLOSE, QUERY, SPAWNED, GO. */
 struct message_plain {
 	struct message_head head;
 };

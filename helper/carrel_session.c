@@ -19,11 +19,13 @@
 
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/mnt_cgroup.h"
 #include "core/plan.h"
 #include "core/policy_file.h"
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/oom_score.h"
 #include "helper/sweep.h"
 #include "helper/warden.h"
 
@@ -186,6 +188,23 @@ static int register_session(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* Let PID 1 go on, with the slices as they are to be seen inside. */
+static int show_cgroups(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	bool view = mnt_has_cgroup_view(&opening->plan);
+	size_t count = view ? warden->cgroups.count : 0;
+	int views[PROTOCOL_CGROUPS_MAX];
+	int r = view ? mnt_clone_slices(&warden->cgroups, views, reterr) : 0;
+
+	if (r < 0)
+		return r;
+	r = sandbox_go(&warden->sandbox, views, count, reterr);
+	while (count-- > 0)
+		(void)close(views[count]);
+	return r;
+}
+
 /*
  * The sandbox and the user's slice. On v1 PID 1 does its mounts while the cgroups are made, which take
  * the kernel as long; on v2 it is born in the slice (CLONE_INTO_CGROUP).
@@ -212,48 +231,14 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 				  &warden->sandbox, reterr);
 	if (r == 0 && !has_v2)
 		r = cgroup_create(&warden->cgroups, &opening->plan, reterr);
-	if (r == 0)
-		r = sandbox_go(&warden->sandbox, reterr);
-	return r;
-}
-
-/*
- * sshd may run with an OOM score of -1000 (ssh.service on Debian), which a session must not inherit.
- * The caller's is set, since its children are the session; it is put back on close.
- */
-static int set_oom_score(struct opening *opening, int score, struct failure *reterr)
-{
-	char path[48], text[16];
-	int64_t now;
-	_close_ int fd = -1;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", opening->leader);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (got < 0)
-		return failure_set(reterr, errno, "read %s", path);
-	text[got] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	if (convert_signed(text, -1000, 1000, &now) < 0)
-		return failure_say(reterr, EPROTO, "read %s: \"%s\" is no score", path, text);
-	if (now == score)
-		return 0;
-	int len = snprintf(text, sizeof(text), "%d", score);
-
-	if (pwrite(fd, text, (size_t)len, 0) != len)
-		return failure_set(reterr, errno,
-				   "oom_score_adj can't be enforced: write %s to %s (was %lld)",
-				   text, path, (long long)now);
-	opening->reply.oom_score_adj_was = (int32_t)now;
-	opening->reply.oom_score_adj_changed = 1;
-	return 0;
+	return r < 0 ? r : show_cgroups(opening, reterr);
 }
 
 static int send_reply(struct opening *opening, struct failure *reterr)
 {
 	struct message_reply *reply = &opening->reply;
 	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+	int was = 0;
 	int r = cgroup_home(cgroups, opening->leader, reply->cgroup_home, reterr);
 
 	if (r == 0)
@@ -262,7 +247,7 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 		return r;
 	opening->fds[0] = opening->warden.sandbox.init_pidfd;
 	opening->fd_count = 1 + cgroups->count;
-	r = set_oom_score(opening, opening->plan.oom_score_adj, reterr);
+	r = oom_score_set(opening->leader, opening->plan.oom_score_adj, &was, reterr);
 	if (r < 0)
 		return r;
 	reply->verdict = REPLY_CONFINED;
@@ -271,6 +256,8 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	reply->no_new_privs = opening->plan.no_new_privs;
 	reply->cgroup_count = (uint32_t)cgroups->count;
 	memcpy(reply->id, opening->warden.info.id, sizeof(reply->id));
+	reply->oom_score_adj_was = was;
+	reply->oom_score_adj_changed = was != opening->plan.oom_score_adj;
 	r = protocol_send(SPAWN_SOCKET, reply, sizeof(*reply), opening->fds, opening->fd_count,
 			  reterr);
 	for (size_t i = 1; i < opening->fd_count; i++)
@@ -413,10 +400,12 @@ static int serve(struct opening *opening, struct warden *ret_warden)
 	}
 	if (r < 0) {
 		struct failure ignored;
+		int was;
 
 		/* A caller that has its reply puts its own score back. */
 		if (!opening->answered && opening->reply.oom_score_adj_changed)
-			(void)set_oom_score(opening, opening->reply.oom_score_adj_was, &ignored);
+			(void)oom_score_set(opening->leader, opening->reply.oom_score_adj_was, &was,
+					    &ignored);
 		/* Clean up first: who has been refused finds nothing left. */
 		warden_abort(&opening->warden);
 		if (!opening->answered)

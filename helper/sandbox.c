@@ -6,12 +6,15 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "core/caps.h"
 #include "core/cleanup.h"
 #include "core/mnt.h"
+#include "core/mnt_cgroup.h"
+#include "core/protocol.h"
 #include "core/sys.h"
 
 #define INIT_LINK 3 /* carrel-init's only descriptor */
@@ -26,18 +29,18 @@ struct birth {
 	bool in_v2;
 };
 
-/* Wait for the cgroups to be there; the end of the pipe means that the helper has gone. */
-static int await_go(const struct birth *birth, struct failure *reterr)
+/* Wait for the cgroups to be there; the end of the socket means that the helper has gone. */
+static int await_go(const struct birth *birth, int ret_views[PROTOCOL_FDS_MAX],
+		    struct failure *reterr)
 {
-	char byte;
-	ssize_t got;
+	struct message_plain go;
+	size_t count = 0;
+	int r = protocol_receive(birth->go_fd, MESSAGE_GO, &go, sizeof(go), ret_views, &count,
+				 INT64_MAX, reterr);
 
-	do
-		got = read(birth->go_fd, &byte, 1);
-	while (got < 0 && errno == EINTR);
-	if (got == 1)
-		return 0;
-	return failure_say(reterr, ECANCELED, "the helper has ended");
+	if (r == 0 && count != (mnt_has_cgroup_view(birth->plan) ? birth->set->count : 0))
+		r = failure_say(reterr, EPROTO, "%zu cgroup views came from the helper", count);
+	return r;
 }
 
 /*
@@ -57,6 +60,9 @@ static int make_cgroup_ns(const struct birth *birth, struct failure *reterr)
 static int set_up(const struct birth *birth, struct failure *reterr)
 {
 	const char *hostname = birth->plan->hostname;
+	bool own_cgroup_ns = birth->plan->namespaces & (1U << NS_CGROUP);
+	bool view = mnt_has_cgroup_view(birth->plan);
+	int views[PROTOCOL_FDS_MAX];
 	int r;
 
 	/* A helper that is killed takes this along; the link does the same later. */
@@ -68,12 +74,17 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 	/* What takes time goes before the wait, beside the helper's work on the cgroups. */
 	if (r == 0)
 		r = caps_empty_bounding(reterr);
+	/* By its path, which is the host's: so joining comes before detaching. */
+	if (r == 0 && view && !own_cgroup_ns)
+		r = mnt_clear_hierarchies(birth->set, reterr);
 	if (r == 0)
-		r = await_go(birth, reterr);
-	if (r == 0 && (birth->plan->namespaces & (1U << NS_CGROUP)))
+		r = await_go(birth, views, reterr);
+	if (r == 0 && own_cgroup_ns)
 		r = make_cgroup_ns(birth, reterr);
-	if (r == 0)
-		r = mnt_apply_cgroup_view(birth->plan, birth->set, reterr);
+	if (r == 0 && view && own_cgroup_ns)
+		r = mnt_clear_hierarchies(birth->set, reterr);
+	if (r == 0 && view)
+		r = mnt_attach_slices(birth->set, views, reterr);
 	return r;
 }
 
@@ -141,6 +152,17 @@ static int make_pipe(int *ret_read, int *ret_write, struct failure *reterr)
 	return 0;
 }
 
+static int make_go_channel(int *ret_read, int *ret_write, struct failure *reterr)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return failure_set(reterr, errno, "make a socket pair to the sandbox");
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
 int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
 		  const struct cgroup_set *set, struct sandbox *ret_sandbox, struct failure *reterr)
 {
@@ -151,7 +173,7 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	int r = make_pipe(&link_read, &link_write, reterr);
 
 	if (r == 0)
-		r = make_pipe(&go_read, &go_write, reterr);
+		r = make_go_channel(&go_read, &go_write, reterr);
 	if (r == 0)
 		r = make_pipe(&error_read, &error_write, reterr);
 	if (r < 0)
@@ -220,13 +242,16 @@ static int misbirth(struct failure *said, int got, struct failure *reterr)
 	return failure_wrap(reterr, "in the new sandbox");
 }
 
-int sandbox_go(struct sandbox *sandbox, struct failure *reterr)
+int sandbox_go(struct sandbox *sandbox, const int *views, size_t view_count, struct failure *reterr)
 {
-	/* EPIPE: it has ended, and sandbox_finish() will say why. */
-	if (write(sandbox->go_fd, "g", 1) < 0 && errno != EPIPE)
-		return failure_set(reterr, errno, "tell the sandbox to go on");
+	struct message_plain go;
+	int r;
+
+	protocol_head(&go.head, MESSAGE_GO, sizeof(go));
+	r = protocol_send(sandbox->go_fd, &go, sizeof(go), views, view_count, reterr);
 	close_fd(&sandbox->go_fd);
-	return 0;
+	/* It has ended already: sandbox_finish() will say why. */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
 int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)

@@ -32,8 +32,12 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		  const struct cgroup_set *set, struct sandbox *ret_sandbox,
 		  struct failure *reterr);
 
-/* The cgroups are there: PID 1 shows them inside, and drops everything. */
-int sandbox_go(struct sandbox *sandbox, struct failure *reterr);
+/*
+ * The cgroups are there: PID 1 shows them inside (views: mnt_clone_slices(), or none), and drops
+ * everything.
+ */
+int sandbox_go(struct sandbox *sandbox, const int *views, size_t view_count,
+	       struct failure *reterr);
 
 /* Wait until it has. Its namespaces can be joined before, but are whole only then. */
 int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);

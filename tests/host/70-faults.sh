@@ -270,6 +270,8 @@ hostile()
 	local name=$1
 	shift
 	log_mark
+	# Of a caller that did not get as far as reading it.
+	while read -r -t 0.01 -u "$go"; do :; done
 	# Through a pipe: the caller's own limit on the size of files is not to stop its output. With a
 	# line logged before: a caller without a free descriptor can't start logging.
 	$HOSTILE_RUN "$TESTS/pam_steps" start="$SERVICE:$USER_A" syslog "$@" open run=true \
@@ -315,11 +317,10 @@ HOSTILE_RUN=no_stdio hostile no-stdin
 hostile no-stdout-after closefd=0 closefd=2
 opens=()
 for ((i = 0; i < 1000; i++)); do opens+=(openfd=/etc/passwd); done
-(
-	ulimit -n 4096
-	hostile many "${opens[@]}"
-	case_end
-)
+soft=$(ulimit -S -n)
+ulimit -S -n 4096
+hostile many "${opens[@]}"
+ulimit -S -n "$soft"
 hostile directory openfd=/ openfd=/proc openfd=/home
 
 case_ "hostile umask, cwd and environment"

@@ -17,7 +17,7 @@ if [ "$PLAIN" = 1 ]; then
 fi
 
 # The helper behind one that writes down whose it is.
-mkdir -p -m 755 "$SCRATCH/mark/pids"
+mkdir -p "$SCRATCH/mark/pids"
 cp "$TESTS/fault_helper" "$SCRATCH/mark/"
 ln -s "$LIBEXEC/carrel-session" "$SCRATCH/mark/real"
 pam_write "$SERVICE" "$(pam_line timeout=60 helper="$SCRATCH/mark/fault_helper")"

@@ -266,12 +266,11 @@ static void serve(struct run *run, char left[WHY_MAX])
 	}
 }
 
-/* Was "BEFORE<user>AFTER" logged, and a reason after it? */
-static bool logged(const char *before, const char *user, const char *after)
+/* Was this logged, and a reason after it? */
+static bool logged(const char *wanted)
 {
-	char log[16384], wanted[160];
+	char log[16384];
 
-	(void)snprintf(wanted, sizeof(wanted), "%s%s%s", before, user, after);
 	for (int tries = 0; tries < 50; tries++) {
 		ssize_t got = pread(log_fd, log, sizeof(log) - 1, log_start);
 
@@ -327,9 +326,9 @@ static enum login_outcome judge(const struct run *run, char why[WHY_MAX])
 	/* Closing may fail when its own calls do; it then says so, and the caller knows. */
 	if (outcome == LOGIN_BAD && fault && fault->site.who == CALLER && fault->action == ERRNO &&
 	    fault->site.phase >= PHASE_CLOSE && result->close_code == PAM_SESSION_ERR &&
-	    logged("closing a session: ", "", ""))
+	    logged("closing a session: "))
 		return LOGIN_WHOLE;
-	if (outcome == LOGIN_REFUSED && !logged("session of ", order.user, " refused: ")) {
+	if (outcome == LOGIN_REFUSED && !logged(" refused: ")) {
 		(void)snprintf(why, WHY_MAX, "refused without a reason in the log");
 		return LOGIN_BAD;
 	}
