@@ -10,7 +10,7 @@
 
 #include "core/cleanup.h"
 #include "core/convert.h"
-#include "core/mnt_internal.h"
+#include "core/mnt_homes.h"
 #include "core/sys.h"
 
 #define X11_DIR "/tmp/.X11-unix"
@@ -55,8 +55,9 @@ static int attach_at(int tree_fd, const char *what, const char *target, struct f
 	return target_fd < 0 ? target_fd : attach(tree_fd, target_fd, what, target, reterr);
 }
 
-int mnt_make_fs(const char *type, const char *const options[][2], unsigned int attributes,
-		struct failure *reterr)
+/* A new, detached file system; options are pairs of texts, ended by a NULL. */
+static int make_fs(const char *type, const char *const options[][2], unsigned int attributes,
+		   struct failure *reterr)
 {
 	_close_ int fs_fd = sys_fsopen(type);
 
@@ -129,8 +130,8 @@ static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
 						       : (unsigned long long)plan->tmp_inodes);
 	mounter->x11_fd = clone_x11();
 	mounter->tmpfs_fd =
-		mnt_make_fs("tmpfs", options,
-			    SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0), reterr);
+		make_fs("tmpfs", options,
+			SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0), reterr);
 	if (mounter->tmpfs_fd < 0)
 		return mounter->tmpfs_fd;
 	/*
@@ -179,9 +180,8 @@ static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 static int apply_proc(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
 {
 	static const char *const invisible[][2] = {{"hidepid", "invisible"}, {NULL, NULL}};
-	_close_ int fd =
-		mnt_make_fs("proc", mounter->plan->proc_invisible ? invisible : invisible + 1,
-			    SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	_close_ int fd = make_fs("proc", mounter->plan->proc_invisible ? invisible : invisible + 1,
+				 SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
 
 	(void)step;
 	return fd < 0 ? fd : attach_at(fd, "a fresh proc", "/proc", reterr);
@@ -200,7 +200,7 @@ static int apply_mqueue(struct mounter *mounter, const struct plan_step *step,
 		return 0; /* nothing of the host's is there to be seen */
 	if (target_fd < 0)
 		return failure_set(reterr, errno, "open /dev/mqueue");
-	_close_ int fd = mnt_make_fs("mqueue", none, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	_close_ int fd = make_fs("mqueue", none, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
 
 	return fd < 0 ? fd : attach(fd, target_fd, "a fresh mqueue", "/dev/mqueue", reterr);
 }
@@ -290,7 +290,8 @@ static int apply_hide_homes(struct mounter *mounter, const struct plan_step *ste
 	if (real_fd < 0)
 		return failure_set(reterr, errno, "hide_homes: open the home root %s",
 				   step->target);
-	_close_ int cover_fd = mnt_make_fs("tmpfs", options, SAFE_ATTRIBUTES, reterr);
+	mnt_detach_homes(step->target, step->source);
+	_close_ int cover_fd = make_fs("tmpfs", options, SAFE_ATTRIBUTES, reterr);
 
 	if (cover_fd < 0)
 		return cover_fd;
@@ -377,8 +378,8 @@ static int apply_hide(struct mounter *mounter, const struct plan_step *step, str
 	if (!S_ISDIR(st.st_mode))
 		return hide_file(target_fd, step->target, reterr);
 	_close_ int mask_fd =
-		mnt_make_fs("tmpfs", mask, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
-			    reterr);
+		make_fs("tmpfs", mask, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
+			reterr);
 
 	return mask_fd < 0 ? mask_fd
 			   : attach(mask_fd, target_fd, "an empty directory", step->target, reterr);

@@ -25,11 +25,11 @@ int mnt_clone_slices(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS_
 		     struct failure *reterr);
 
 /*
- * In the sandbox's: take /sys/fs/cgroup away with all that is mounted in it, and make an empty directory
- * for each hierarchy of the set. Where it is locked (a host that is a container itself) it stays, and
- * the slices go on top after all.
+ * In the sandbox's: take the mounts of the set's hierarchies away; those that hold no slices stay (runc
+ * wants to see `devices`). Where one is locked (a host that is a container itself) it stays too, and
+ * the slice goes on top after all.
  */
-int mnt_clear_hierarchies(const struct cgroup_set *set, struct failure *reterr);
+void mnt_detach_hierarchies(const struct cgroup_set *set);
 int mnt_attach_slices(const struct cgroup_set *set, const int *fds, struct failure *reterr);
 
 #endif

@@ -234,6 +234,11 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 	return r < 0 ? r : show_cgroups(opening, reterr);
 }
 
+static bool has_own_cgroup_ns(const struct opening *opening)
+{
+	return opening->plan.namespaces & (UINT64_C(1) << NS_CGROUP);
+}
+
 static int send_reply(struct opening *opening, struct failure *reterr)
 {
 	struct message_reply *reply = &opening->reply;
@@ -276,7 +281,8 @@ static int verify_joined(struct opening *opening, struct failure *reterr)
 	struct sandbox *sandbox = &opening->warden.sandbox;
 	struct message_plain joined;
 	struct ns_ids ids;
-	int r = sandbox_finish(sandbox, opening->deadline_ms, reterr);
+	int r = has_own_cgroup_ns(opening) ? 0
+					   : sandbox_finish(sandbox, opening->deadline_ms, reterr);
 
 	if (r < 0)
 		return r;
@@ -351,7 +357,11 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 		r = make_sandbox(opening, reterr);
 	if (r < 0)
 		return r;
-	r = send_reply(opening, reterr);
+	/* PID 1 makes its cgroup namespace itself, in the slice: there is none to join before. */
+	if (has_own_cgroup_ns(opening))
+		r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
+	if (r == 0)
+		r = send_reply(opening, reterr);
 	if (r < 0)
 		return r;
 	/* While the caller joins. */

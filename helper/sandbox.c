@@ -76,13 +76,13 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 		r = caps_empty_bounding(reterr);
 	/* By its path, which is the host's: so joining comes before detaching. */
 	if (r == 0 && view && !own_cgroup_ns)
-		r = mnt_clear_hierarchies(birth->set, reterr);
+		mnt_detach_hierarchies(birth->set);
 	if (r == 0)
 		r = await_go(birth, views, reterr);
 	if (r == 0 && own_cgroup_ns)
 		r = make_cgroup_ns(birth, reterr);
 	if (r == 0 && view && own_cgroup_ns)
-		r = mnt_clear_hierarchies(birth->set, reterr);
+		mnt_detach_hierarchies(birth->set);
 	if (r == 0 && view)
 		r = mnt_attach_slices(birth->set, views, reterr);
 	return r;
