@@ -152,9 +152,13 @@ int protocol_send(int socket, const void *message, size_t size, const int *fds, 
 	return 0;
 }
 
-/* The room for control data is rounded up (CMSG_SPACE): one descriptor more than is due may fit. */
-static size_t take_fds(struct msghdr *msg, int *ret_fds)
+/*
+ * The room for control data is rounded up (CMSG_SPACE): one descriptor more than is due may fit. What
+ * does not is closed. false: there were too many.
+ */
+static bool take_fds(struct msghdr *msg, int *ret_fds, size_t *ret_count)
 {
+	bool fits = true;
 	size_t count = 0;
 
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
@@ -166,13 +170,16 @@ static size_t take_fds(struct msghdr *msg, int *ret_fds)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
-			if (count < PROTOCOL_FDS_MAX)
+			if (count < PROTOCOL_FDS_MAX) {
 				ret_fds[count++] = fd;
-			else
+			} else {
 				(void)close(fd);
+				fits = false;
+			}
 		}
 	}
-	return count;
+	*ret_count = count;
+	return fits;
 }
 
 static int receive_packet(int socket, enum message_type type, void *ret_message, size_t size,
@@ -192,11 +199,12 @@ static int receive_packet(int socket, enum message_type type, void *ret_message,
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return failure_set(reterr, errno, "receive a %s message", messages[type].name);
-	*ret_fd_count = take_fds(&msg, ret_fds);
+	bool fits = take_fds(&msg, ret_fds, ret_fd_count);
+
 	if (got == 0)
 		return failure_say(reterr, ECONNRESET, "the peer ended without a %s message",
 				   messages[type].name);
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (!fits || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return failure_say(reterr, EPROTO, "a %s message that was cut",
 				   messages[type].name);
 	return protocol_check(ret_message, (size_t)got, type, reterr);

@@ -17,6 +17,7 @@ struct session {
 	struct message_reply reply;
 	struct join join;
 	unsigned int timeout_seconds;
+	bool refused; /* by a helper that cleans up after itself */
 	char *helper;
 };
 
@@ -132,22 +133,23 @@ static int await_reply(int socket, int64_t deadline_ms, struct message_reply *re
 }
 
 /* Tell the warden that we are inside, and have it compare. */
-static int verify(int socket, int64_t deadline_ms, struct failure *reterr)
+static int verify(struct session *session, int64_t deadline_ms, struct failure *reterr)
 {
 	struct message_plain joined;
 	struct message_verified verified = {.good = 0};
 
 	protocol_head(&joined.head, MESSAGE_JOINED, sizeof(joined));
 	/* A helper that has failed has said so, and ended perhaps: what it said is worth more. */
-	(void)protocol_send(socket, &joined, sizeof(joined), NULL, 0, reterr);
-	int r = protocol_receive(socket, MESSAGE_VERIFIED, &verified, sizeof(verified), NULL, NULL,
-				 deadline_ms, reterr);
+	(void)protocol_send(session->socket, &joined, sizeof(joined), NULL, 0, reterr);
+	int r = protocol_receive(session->socket, MESSAGE_VERIFIED, &verified, sizeof(verified),
+				 NULL, NULL, deadline_ms, reterr);
 
 	if (r < 0)
 		return r;
-	if (!verified.good)
-		return failure_say(reterr, EXDEV, "%s", verified.text);
-	return 0;
+	if (verified.good)
+		return 0;
+	session->refused = true;
+	return failure_say(reterr, EXDEV, "%s", verified.text);
 }
 
 static void write_oom_score_adj(int value)
@@ -185,7 +187,7 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, int
 			write_oom_score_adj(session->reply.oom_score_adj_was);
 		return r;
 	}
-	r = verify(session->socket, deadline_ms, reterr);
+	r = verify(session, deadline_ms, reterr);
 	if (r == 0) {
 		join_restore_cwd(&session->join);
 	} else {
@@ -253,6 +255,7 @@ static int converse(struct session *session, const struct session_request *reque
 	case REPLY_REFUSED:
 		break;
 	}
+	session->refused = true;
 	*ret_notice = (enum reply_notice)session->reply.notice;
 	return failure_say(reterr, EACCES, "%s", session->reply.text);
 }
@@ -281,11 +284,8 @@ int session_open(const struct session_request *request, enum session_outcome *re
 	}
 	r = converse(session, request, deadline_ms, &outcome, ret_notice, reterr);
 	if (r < 0) {
-		bool refused = session->reply.verdict == REPLY_REFUSED &&
-			       session->reply.head.type == MESSAGE_REPLY;
-
 		/* Whatever went wrong, the helper does not outlive it, and nothing of it stays. */
-		if (!refused) {
+		if (!session->refused) {
 			(void)sys_pidfd_send_signal(helper_pidfd, SIGKILL);
 			start_sweep(request->helper, request->timeout_seconds + 1);
 		}
