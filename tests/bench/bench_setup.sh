@@ -98,6 +98,7 @@ clean() {
 		rm -f "/etc/pam.d/carrel-bench-$service"
 	done
 	id "$BENCH_USER" >/dev/null 2>&1 && userdel "$BENCH_USER"
+	! mountpoint -q "$RUN" || umount "$RUN"
 	rm -rf --one-file-system "$PREFIX" "$RUN"
 }
 
@@ -249,6 +250,9 @@ setup() {
 	trap : PIPE # a program that has ended is a failed cycle
 	clean
 	mkdir -p "$PREFIX/home" "$PREFIX/instances" "$RUN"
+	# /run is memory on every distribution (FHS 3.0, 3.15); a machine without one gets it here.
+	[ "$(stat -f -c %T /run)" = tmpfs ] ||
+		mount -t tmpfs -o mode=755,nosuid,nodev carrel-bench "$RUN" || exit 1
 	chmod 0755 "$PREFIX" "$PREFIX/home"
 	useradd -M -d "$PREFIX/home" -s /bin/sh -p '*' "$BENCH_USER" || exit 1
 	chown "$BENCH_USER:" "$PREFIX/home"
