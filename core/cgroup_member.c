@@ -177,7 +177,12 @@ int cgroup_home(const struct cgroup_set *set, pid_t pid,
 					   "too long a path",
 					   path);
 		/* Within a cgroup view or namespace the path does not exist: its root does. */
-		if (access(ret_paths[i], W_OK) < 0)
+		int err = access(ret_paths[i], W_OK) < 0 ? errno : 0;
+
+		if (err != 0 && err != ENOENT && err != EACCES && err != EROFS)
+			return failure_set(reterr, err, "look at the caller's cgroup %.100s",
+					   ret_paths[i]);
+		if (err != 0)
 			(void)snprintf(ret_paths[i], PROTOCOL_CGROUP_PATH, "%s/%s",
 				       hierarchy->mount, join_file(hierarchy));
 	}

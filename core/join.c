@@ -12,6 +12,8 @@
 #include "core/cleanup.h"
 #include "core/sys.h"
 
+#define CWD_TRIES 100
+
 static int save_place(struct join *join, struct failure *reterr)
 {
 	/* A cwd that can't be named (deleted, unreachable) is not gone back to: "/" does. */
@@ -115,9 +117,18 @@ void join_restore_cwd(const struct join *join)
 {
 	if (!join->cwd || join->cwd[0] != '/' || join->cwd[1] == '\0')
 		return;
-	_close_ int fd = sys_openat2(AT_FDCWD, join->cwd, O_PATH | O_DIRECTORY | O_CLOEXEC,
-				     RESOLVE_CACHED | RESOLVE_NO_SYMLINKS);
+	_close_ int fd = -1;
 
+	/*
+	 * EAGAIN: not cached, or somebody was mounting or renaming anywhere on the machine just now
+	 * (a lookup without locks starts over then, which RESOLVE_CACHED does not let it do).
+	 */
+	for (int tries = 0; tries < CWD_TRIES && fd < 0; tries++) {
+		fd = sys_openat2(AT_FDCWD, join->cwd, O_PATH | O_DIRECTORY | O_CLOEXEC,
+				 RESOLVE_CACHED | RESOLVE_NO_SYMLINKS);
+		if (fd < 0 && errno != EAGAIN)
+			return;
+	}
 	if (fd >= 0 && fchdir(fd) < 0)
 		return; /* not reachable here: the cwd stays "/" */
 }

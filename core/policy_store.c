@@ -314,3 +314,17 @@ int policy_store_write(const char *state_dir, const struct policy_sources *sourc
 		r = replace(fd, bytes, size, reterr);
 	return r < 0 ? failure_wrap(reterr, "store the accepted policy in %s", state_dir) : 0;
 }
+
+void policy_store_sweep(const char *state_dir)
+{
+	struct failure failure;
+	_close_ int dir_fd = trusted_open_directory(AT_FDCWD, state_dir, state_dir, &failure);
+
+	if (dir_fd < 0 || faccessat(dir_fd, STORED_NEW, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	/* Locked: nobody is writing it any more. */
+	_close_ int fd = open_new(dir_fd, &failure);
+
+	if (fd >= 0)
+		(void)unlinkat(dir_fd, STORED_NEW, 0);
+}

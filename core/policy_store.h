@@ -26,4 +26,7 @@ int policy_store_write(const char *state_dir, const struct policy_sources *sourc
 int policy_store_read(const char *state_dir, struct policy_sources *ret_sources,
 		      struct failure *reterr);
 
+/* Remove what a writer that was killed has left half-written. */
+void policy_store_sweep(const char *state_dir);
+
 #endif

@@ -75,9 +75,13 @@ static int try_lock(const char *name, bool create, int64_t deadline_ms,
 	lock_fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (lock_fd < 0 && errno == ENOENT)
 		return create ? -EAGAIN : failure_set(reterr, ENOENT, "open the user's lock");
-	if (lock_fd < 0)
-		return failure_set(reterr, errno, "open the lock %s/%s/%s", CARREL_RUN, name,
-				   LOCK_NAME);
+	if (lock_fd < 0) {
+		(void)failure_set(reterr, errno, "open the lock %s/%s/%s", CARREL_RUN, name,
+				  LOCK_NAME);
+		/* Refused by the kernel when anything is in it; who has just opened it tries again. */
+		(void)unlinkat(run_fd, name, AT_REMOVEDIR);
+		return -reterr->err;
+	}
 	int r = take_lock(lock_fd, deadline_ms, reterr);
 
 	if (r < 0)

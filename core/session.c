@@ -11,6 +11,8 @@
 #include "core/spawn.h"
 #include "core/sys.h"
 
+#define KILL_WAIT_MS 1000
+
 struct session {
 	pid_t owner; /* the process that opened it: only that one can go back */
 	int socket;
@@ -19,6 +21,7 @@ struct session {
 	unsigned int timeout_seconds;
 	bool refused; /* by a helper that cleans up after itself */
 	char *helper;
+	int oom_score_adj; /* the caller's own */
 };
 
 /* The descriptors of a reply, until the join has used them. */
@@ -152,23 +155,41 @@ static int verify(struct session *session, int64_t deadline_ms, struct failure *
 	return failure_say(reterr, EXDEV, "%s", verified.text);
 }
 
-static void write_oom_score_adj(int value)
+static int read_oom_score_adj(int *ret_value, struct failure *reterr)
 {
 	char text[16];
-	_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	_close_ int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (got < 0)
+		return failure_set(reterr, errno, "read the own OOM score");
+	text[got] = '\0';
+	*ret_value = (int)strtol(text, NULL, 10);
+	return 0;
+}
+
+/* The helper may have set it, whether or not it came to say so. */
+static int restore_oom_score_adj(int value, struct failure *reterr)
+{
+	char text[16];
+	_close_ int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
 	int len = snprintf(text, sizeof(text), "%d", value);
 
-	/* Going back up or to where it was never needs a privilege; nothing could be done anyway. */
-	if (fd >= 0 && write(fd, text, (size_t)len) < 0)
-		return;
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		return failure_set(reterr, errno, "set the own OOM score back to %d", value);
+	return 0;
 }
 
 static int leave(struct session *session, struct failure *reterr)
 {
 	int r = join_undo(&session->join, reterr);
+	struct failure failure;
 
-	if (session->reply.oom_score_adj_changed)
-		write_oom_score_adj(session->reply.oom_score_adj_was);
+	if (session->reply.oom_score_adj_changed &&
+	    restore_oom_score_adj(session->oom_score_adj, &failure) < 0 && r == 0) {
+		*reterr = failure;
+		r = -failure.err;
+	}
 	return r;
 }
 
@@ -183,8 +204,9 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, int
 	session->join.pidfd = -1;
 	session->join.cgroup_fds = NULL;
 	if (r < 0) {
-		if (session->reply.oom_score_adj_changed)
-			write_oom_score_adj(session->reply.oom_score_adj_was);
+		struct failure ignored;
+
+		(void)restore_oom_score_adj(session->oom_score_adj, &ignored);
 		return r;
 	}
 	r = verify(session, deadline_ms, reterr);
@@ -228,6 +250,9 @@ static int start_helper(struct session *session, const struct session_request *r
 		return failure_set(reterr, ENOMEM, "prepare a request");
 	int r = make_request(request, message, reterr);
 
+	if (r < 0)
+		return r;
+	r = read_oom_score_adj(&session->oom_score_adj, reterr);
 	if (r < 0)
 		return r;
 	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
@@ -287,7 +312,12 @@ int session_open(const struct session_request *request, enum session_outcome *re
 		/* Whatever went wrong, the helper does not outlive it, and nothing of it stays. */
 		if (!session->refused) {
 			(void)sys_pidfd_send_signal(helper_pidfd, SIGKILL);
+			/* Until it is dead its socket answers, and the sweep would leave it be. */
+			(void)sys_wait_readable(helper_pidfd, sys_now_ms() + KILL_WAIT_MS);
 			start_sweep(request->helper, request->timeout_seconds + 1);
+			struct failure ignored;
+
+			(void)restore_oom_score_adj(session->oom_score_adj, &ignored);
 		}
 		session_forget(session);
 		return r;

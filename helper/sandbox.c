@@ -17,6 +17,7 @@
 #include "core/protocol.h"
 #include "core/sys.h"
 
+#define LOW_FDS 16 /* the helper's own are below */
 #define INIT_LINK 3 /* carrel-init's only descriptor */
 #define READY_SIZE 1 /* one byte: ready; a struct failure: failed; the end: carrel-init runs */
 
@@ -158,8 +159,14 @@ static int make_go_channel(int *ret_read, int *ret_write, struct failure *reterr
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
 		return failure_set(reterr, errno, "make a socket pair to the sandbox");
-	*ret_read = fds[0];
-	*ret_write = fds[1];
+	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, LOW_FDS);
+	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, LOW_FDS);
+	int err = errno;
+
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	if (*ret_read < 0 || *ret_write < 0)
+		return failure_set(reterr, err, "make a socket pair to the sandbox");
 	return 0;
 }
 
@@ -204,6 +211,13 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		close_fd(&link_write);
 		close_fd(&go_write);
 		close_fd(&error_read);
+		/*
+		 * Nor may the warden's socket look alive here when the helper has been killed: what
+		 * is needed lies above the rest (make_pipe).
+		 */
+		birth.init_fd = fcntl(init_fd, F_DUPFD_CLOEXEC, LOW_FDS);
+		if (birth.init_fd < 0 || sys_close_range(INIT_LINK, LOW_FDS - 1) < 0)
+			_exit(2);
 		be_born(&birth);
 	}
 	*ret_sandbox = (struct sandbox){.init_pid = pid,

@@ -7,6 +7,7 @@
 
 #include "core/cgroup.h"
 #include "core/cleanup.h"
+#include "core/policy_store.h"
 #include "core/registry.h"
 #include "core/sys.h"
 
@@ -39,6 +40,7 @@ int sweep_all(void)
 	size_t count = 0;
 	int bad = 0;
 
+	policy_store_sweep(CARREL_STATE);
 	if (registry_users(&uids, &count, &failure) < 0) {
 		syslog(LOG_ERR, "sweep: %s", failure.text);
 		return 1;

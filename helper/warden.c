@@ -120,6 +120,8 @@ static void attend(struct warden *warden)
  */
 static void end_sandbox(struct warden *warden)
 {
+	/* Either ends it. */
+	close_fd(&warden->sandbox.link_fd);
 	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
 	while (!is_over(warden->sandbox.init_pidfd)) {
 		struct pollfd polls[] = {

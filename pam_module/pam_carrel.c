@@ -125,9 +125,18 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 	if (passwd && passwd->pw_uid == 0)
 		return PAM_IGNORE;
 	if (!passwd) {
-		/* Not a name that anybody has checked: it may hold anything. */
-		user = "(unknown to NSS)";
-		bad_options = failure_say(&failure, ENOENT, "NSS knows no user of that name");
+		__attribute__((cleanup(identity_free))) struct login login = {0};
+
+		/* Once more, for the reason: an NSS that fails is not one that knows no such user. */
+		bad_options = identity_lookup(user, "", &login, &failure);
+		if (bad_options == 0)
+			bad_options = failure_say(&failure, EAGAIN,
+						  "NSS knew the user only when asked again");
+		/* Not a name that anybody has checked: it may hold anything, also line ends. */
+		if (bad_options == -ENOENT) {
+			(void)failure_say(&failure, ENOENT, "NSS knows no user of that name");
+			user = "(unknown to NSS)";
+		}
 	}
 	if (bad_options < 0)
 		return refuse(pamh, flags, &options, user, notice, &failure);

@@ -7,7 +7,7 @@ check-host:
 
 host-programs: $(HOST_PROGRAMS)
 
-$(BUILD)/tests/host/%: tests/host/src/%.c
+$(BUILD)/tests/host/%: tests/host/src/%.c $(wildcard tests/host/src/*.h)
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(FORTIFY) $(CFLAGS_ALL) -o $@ $< -Wl,--as-needed -lpam -lpthread -lrt
 
