@@ -205,32 +205,49 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
-/*
- * The sandbox and the user's slice. On v1 PID 1 does its mounts while the cgroups are made, which take
- * the kernel as long; on v2 it is born in the slice (CLONE_INTO_CGROUP).
- */
-static int make_sandbox(struct opening *opening, struct failure *reterr)
+static bool has_v2(const struct cgroup_set *cgroups)
+{
+	for (size_t i = 0; i < cgroups->count; i++) {
+		if (cgroups->hierarchies[i].v2)
+			return true;
+	}
+	return false;
+}
+
+static int start_sandbox(struct opening *opening, struct failure *reterr)
 {
 	struct warden *warden = &opening->warden;
 	_close_ int init_fd = open(CARREL_LIBEXEC "/carrel-init", O_PATH | O_CLOEXEC | O_NOFOLLOW);
 	_close_ int v2_fd = -1;
-	bool has_v2 = false;
 	int r = 0;
 
 	if (init_fd < 0)
 		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
-	for (size_t i = 0; i < warden->cgroups.count; i++)
-		has_v2 = has_v2 || warden->cgroups.hierarchies[i].v2;
-	if (has_v2) {
-		r = cgroup_create(&warden->cgroups, &opening->plan, reterr);
-		if (r == 0)
-			r = cgroup_open_v2(&warden->cgroups, &v2_fd, reterr);
-	}
+	if (has_v2(&warden->cgroups))
+		r = cgroup_open_v2(&warden->cgroups, &v2_fd, reterr);
 	if (r == 0)
 		r = sandbox_start(&opening->plan, &opening->login, init_fd, v2_fd, &warden->cgroups,
 				  &warden->sandbox, reterr);
-	if (r == 0 && !has_v2)
-		r = cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	return r;
+}
+
+/*
+ * The sandbox, the registry and the user's slice. On v1 PID 1 starts first and does its mounts while
+ * the rest is made, which takes the kernel as long (and has no copy of the socket that is made after it,
+ * which would let a killed warden look alive); on v2 it is born in the slice (CLONE_INTO_CGROUP).
+ */
+static int make_sandbox(struct opening *opening, struct failure *reterr)
+{
+	struct cgroup_set *cgroups = &opening->warden.cgroups;
+	bool born_in_slice = has_v2(cgroups);
+	int r = born_in_slice ? 0 : start_sandbox(opening, reterr);
+
+	if (r == 0)
+		r = register_session(opening, reterr);
+	if (r == 0)
+		r = cgroup_create(cgroups, &opening->plan, reterr);
+	if (r == 0 && born_in_slice)
+		r = start_sandbox(opening, reterr);
 	return r < 0 ? r : show_cgroups(opening, reterr);
 }
 
@@ -351,8 +368,6 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 		return r;
 	warden->info.uid = opening->login.uid;
 	r = cgroup_find(&opening->plan, opening->login.uid, &warden->cgroups, reterr);
-	if (r == 0)
-		r = register_session(opening, reterr);
 	if (r == 0)
 		r = make_sandbox(opening, reterr);
 	if (r < 0)

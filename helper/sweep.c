@@ -13,7 +13,9 @@
 
 #define SWEEP_WAIT_MS 5000 /* for one user: processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
+#define SWEEP_AGAIN_MS 500
 
+/* 1: a warden of the user's lives. */
 static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 {
 	struct registry_user user;
@@ -30,20 +32,20 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 		registry_leave(&user);
 	else
 		registry_unlock(&user);
-	return r;
+	return r == 0 && live ? 1 : r;
 }
 
-int sweep_all(void)
+/* 1: somebody's warden lives; -1: something could not be removed. */
+static int sweep_users(void)
 {
 	_free_ uint32_t *uids = NULL;
 	struct failure failure;
 	size_t count = 0;
-	int bad = 0;
+	int result = 0;
 
-	policy_store_sweep(CARREL_STATE);
 	if (registry_users(&uids, &count, &failure) < 0) {
 		syslog(LOG_ERR, "sweep: %s", failure.text);
-		return 1;
+		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
 		int64_t deadline_ms = sys_now_ms() + SWEEP_WAIT_MS;
@@ -52,10 +54,23 @@ int sweep_all(void)
 		while ((r = sweep_once(uids[i], deadline_ms, &failure)) == -EBUSY &&
 		       sys_now_ms() < deadline_ms)
 			(void)poll(NULL, 0, SWEEP_PAUSE_MS);
-		if (r < 0) {
+		if (r < 0)
 			syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
-			bad = 1;
-		}
+		if (r < 0 || result == 0)
+			result = r < 0 ? -1 : r;
 	}
-	return bad;
+	return result;
+}
+
+int sweep_all(void)
+{
+	policy_store_sweep(CARREL_STATE);
+	int result = sweep_users();
+
+	/* What was killed a moment ago may have looked alive: a child of its had the socket, still. */
+	if (result > 0) {
+		(void)poll(NULL, 0, SWEEP_AGAIN_MS);
+		result = sweep_users();
+	}
+	return result < 0;
 }
