@@ -27,6 +27,17 @@ include tests/tests.mk
 
 all: $(PROGRAMS) $(MODULE)
 
+# Installs what it needs, builds, and shows two logins beside the host; as root.
+demo:
+	packaging/install-needs demo
+	$(MAKE) -s all
+	tests/demo/demo.sh
+
+# Installs what it needs, builds, and runs all tests; as root. The stages are in tests/tests.mk.
+check:
+	packaging/install-needs check
+	BUILD=$(BUILD) tests/check.sh
+
 install: all
 	install -d $(DESTDIR)$(PAMDIR) $(DESTDIR)$(LIBEXECDIR)/carrel $(DESTDIR)$(BINDIR) \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
@@ -77,4 +88,4 @@ help:
 	@echo 'install, uninstall, dist, clean'
 	@echo 'Variables: CC BUILD WERROR=1 DESTDIR PREFIX SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR PAMDIR'
 
-.PHONY: all install uninstall dist format-check clean help
+.PHONY: all demo check install uninstall dist format-check clean help

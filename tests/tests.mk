@@ -9,15 +9,6 @@
 -include tests/analyze/analyze.mk
 -include tests/sanitize/sanitize.mk
 
-check:
-	packaging/install-needs check
-	BUILD=$(BUILD) tests/check.sh
-
-demo:
-	packaging/install-needs demo
-	$(MAKE) -s all
-	tests/demo/demo.sh
-
 check-shape: all
 	tests/shape/run $(BUILD)
 
@@ -29,4 +20,4 @@ check-compilers:
 		else echo "not ok builds with $$cc and -Werror"; failed=$$((failed + 1)); fi; done; \
 	echo "compilers: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
-.PHONY: check demo check-shape check-compilers
+.PHONY: check-shape check-compilers
