@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "core/cleanup.h"
@@ -15,6 +16,7 @@
 #include "core/sys.h"
 
 #define SPAWN_STACK (32 * 1024)
+#define KERNEL_SIGNALS 64
 
 struct spawn {
 	const char *path;
@@ -97,6 +99,19 @@ static int arrange_fds(int socket)
 }
 
 /*
+ * Default dispositions for all signals. By system call: the C library's sigaction(3) refuses 32 and 33,
+ * its own, which a caller may have inherited as ignored. The kernel's struct is all zero for SIG_DFL,
+ * and no machine has it larger than this.
+ */
+static void reset_signals(void)
+{
+	static const unsigned long action[16];
+
+	for (int sig = 1; sig <= KERNEL_SIGNALS; sig++)
+		(void)syscall(SYS_rt_sigaction, sig, action, NULL, KERNEL_SIGNALS / 8);
+}
+
+/*
  * The helper-to-be. It shares the caller's memory but neither descriptors, signal handlers,
  * limits nor cwd; async-signal-safe calls only.
  */
@@ -105,13 +120,9 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 	struct spawn *spawn = arg;
 	char *argv[] = {(char *)"carrel-session", (char *)spawn->mode, NULL};
 	char *envp[] = {NULL};
-	struct sigaction action;
 	sigset_t none;
 
-	memset(&action, 0, sizeof(action));
-	action.sa_handler = SIG_DFL;
-	for (int sig = 1; sig <= SIGRTMAX; sig++)
-		(void)sigaction(sig, &action, NULL); /* fails for KILL, STOP and libc's own */
+	reset_signals();
 	reset_limits();
 	(void)setsid();
 	(void)umask(022);
