@@ -221,15 +221,18 @@ static bool has_real_uid(pid_t pid, uint32_t uid)
 
 void cgroup_kill(const struct cgroup_set *set)
 {
+	struct cgroup_set first = *set; /* where the list is read from is where it must still be */
 	char path[160], line[32];
 
 	if (set->count == 0)
 		return;
+	first.count = 1;
 	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice/cgroup.procs",
 		       set->hierarchies[0].mount, CGROUP_PARENT, set->uid);
 	_fclose_ FILE *procs = fopen(path, "re");
 
 	while (procs && fgets(line, sizeof(line), procs)) {
+		struct failure ignored;
 		uint64_t pid;
 
 		line[strcspn(line, "\n")] = '\0';
@@ -237,7 +240,9 @@ void cgroup_kill(const struct cgroup_set *set)
 			continue;
 		_close_ int pidfd = sys_pidfd_open((pid_t)pid);
 
-		if (pidfd >= 0 && has_real_uid((pid_t)pid, set->uid))
+		/* The pid may be another process's by now, also one of the user's outside the slice. */
+		if (pidfd >= 0 && cgroup_verify(&first, (pid_t)pid, &ignored) == 0 &&
+		    has_real_uid((pid_t)pid, set->uid))
 			(void)sys_pidfd_send_signal(pidfd, SIGKILL);
 	}
 }

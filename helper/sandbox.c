@@ -142,8 +142,8 @@ static int make_pipe(int *ret_read, int *ret_write, struct failure *reterr)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return failure_set(reterr, errno, "make a pipe to the sandbox");
 	/* Above what carrel-init and the close_range calls before it need for themselves. */
-	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, 16);
-	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, 16);
+	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, LOW_FDS);
+	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, LOW_FDS);
 	int err = errno;
 
 	(void)close(fds[0]);

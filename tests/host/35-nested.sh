@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2034,SC2154
-# A login from inside a sandbox: su to another user.
+# A login from inside a sandbox (su to another user), and sandboxes without a pid namespace.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 
 policy_write '[default]' 'pids_max = 200' 'memory_max = 256M' "[user $USER_B]" 'pids_max = 100'
@@ -43,3 +43,14 @@ for pid in $(warden_pids); do kill -9 "$pid"; done
 wait_until 15 no_sandbox || fail_ "wardens: $(warden_pids)"
 wait_until 15 no_slices || fail_ "left: $(slices)"
 session_end again
+
+case_ "without a pid namespace the last logout ends what is left, not an earlier one"
+policy_write '[default]' 'namespaces = mount ipc'
+session_start stays in "$USER_A"
+expect_ok ssh_in "$USER_A" 'setsid sleep 333 >/dev/null 2>&1 </dev/null & sleep 0.3'
+left() { [ -n "$(pgrep -u "$UID_A" -f 'sleep 333')" ]; }
+gone() { ! left; }
+wait_until 2 left || fail_ "the job did not outlive its own login"
+session_end stays
+wait_until 10 gone || fail_ "the job outlived the last login"
+wait_until 10 no_slices || fail_ "left: $(slices)"
