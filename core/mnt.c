@@ -215,8 +215,8 @@ static int clone_tree(int fd, const char *path, struct failure *reterr)
 }
 
 /*
- * Open the user's home with the user's file system identity (setfsuid(2) affects this thread alone,
- * and takes the file capabilities away with it). Returns O_PATH descriptor or -errno.
+ * Open the user's home with the user's uid and primary group (setfsuid(2) affects this thread alone,
+ * and takes the file capabilities away with it; supplementary groups stay root's). Returns O_PATH descriptor or -errno.
  */
 static int open_home(const struct mounter *mounter, int root_fd, const char *name)
 {

@@ -104,7 +104,7 @@ session_start trap_in "$ATTACK_IN" "$USER_A"
 for host in out in; do
 	pid=$(ps -u "$USER_A" -o pid=,args= | awk '$2 == "bash" && $3 == "-s" { print $1 }' | while read -r pid; do
 		if [ "$(ns_of "$pid" mnt)" = "$(ns_of $$ mnt)" ]; then echo "out $pid"; else echo "in $pid"; fi
-	done | awk -v host=$([ "$ATTACK_IN" = in ] && echo $host || echo out) '$1 == host { print $2; exit }')
+	done | awk -v host="$([ "$ATTACK_IN" = in ] && echo "$host" || echo out)" '$1 == host { print $2; exit }')
 	for dir in /tmp /var/tmp /dev/shm "$SCRATCH/pub"; do
 		root=/proc/$pid/root$dir
 		# Through the session's root, as root on the host: so that A can't have made them.
