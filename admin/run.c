@@ -240,25 +240,30 @@ static int run_in_sandbox(struct run *run)
 {
 	__attribute__((cleanup(identity_free))) struct login login = {0};
 	struct session_request request = {
-		.helper = HELPER,
 		.login = &login,
 		.tty = run->tty.fd >= 0 ? ttyname(STDIN_FILENO) : NULL,
-		.timeout_seconds = TIMEOUT_SECONDS,
 	};
-	enum session_outcome outcome;
+	enum session_outcome outcome = SESSION_IGNORED;
 	enum reply_notice notice = NOTICE_NONE;
 	struct session *session = NULL;
 	struct failure failure;
 	sigset_t watched;
 	int code, r;
 
-	if (identity_lookup(run->passwd->pw_name, run->service, &login, &failure) < 0)
+	if (identity_of(run->passwd, run->service, &login, &failure) < 0)
 		return verb_fail(&failure);
 	/* From here on a signal must find the session either not begun or waited for. */
 	watched_signals(&watched);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, &watched, &run->mask_was);
-	if (session_open(&request, &outcome, &session, &notice, &failure) < 0)
+	if (session_start(HELPER, TIMEOUT_SECONDS, &session, &failure) < 0)
+		return verb_fail(&failure);
+	r = identity_add_groups(&login, &failure);
+	if (r == 0)
+		r = session_open(session, &request, &outcome, &notice, &failure);
+	if (r < 0 || outcome == SESSION_IGNORED)
+		session_forget(session);
+	if (r < 0)
 		return verb_fail(&failure);
 	if (outcome == SESSION_IGNORED) {
 		fprintf(stderr,

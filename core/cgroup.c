@@ -55,7 +55,7 @@ static int add_hierarchy(struct cgroup_set *set, const char *mount, dev_t device
 	if (i == set->count) {
 		struct cgroup_hierarchy *added = &set->hierarchies[set->count++];
 
-		*added = (struct cgroup_hierarchy){.device = device, .v2 = v2};
+		*added = (struct cgroup_hierarchy){.device = device, .v2 = v2, .slice_fd = -1};
 		(void)snprintf(added->mount, sizeof(added->mount), "%s", mount);
 	}
 	set->hierarchies[i].controllers |= 1U << controller;
@@ -235,6 +235,15 @@ int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 	return fd;
 }
 
+int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int *ret_opened,
+		     struct failure *reterr)
+{
+	*ret_opened = -1;
+	if (hierarchy->slice_fd >= 0)
+		return hierarchy->slice_fd;
+	return *ret_opened = cgroup_open_slice(hierarchy, uid, reterr);
+}
+
 /*
  * Make MOUNT/carrel.slice, ready to have children that use the controllers. The mount itself may
  * be a symbolic link of the distribution's (cpu -> cpu,cpuacct).
@@ -271,11 +280,31 @@ static int make_parent(const struct cgroup_hierarchy *hierarchy, int *ret_fd,
 	return r;
 }
 
-/* -EAGAIN: another user's last logout removed carrel.slice in between. */
-static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const struct plan *plan,
-		      struct failure *reterr)
+/*
+ * Only where carrel.slice is there, and needs nothing done: the first try of a v1 hierarchy. 0, or
+ * -errno.
+ */
+static int make_in_parent(struct cgroup_hierarchy *hierarchy, uint32_t uid)
 {
-	_close_ int parent_fd = -1, slice_fd = -1;
+	char path[160];
+
+	if (hierarchy->v2 || (hierarchy->controllers & (1U << CONTROLLER_CPUSET)))
+		return -ENOENT;
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount, CGROUP_PARENT,
+		       uid);
+	if (mkdir(path, 0755) == 0)
+		hierarchy->created = true;
+	else if (errno != EEXIST)
+		return -errno;
+	hierarchy->slice_fd = open_dir(AT_FDCWD, path);
+	return hierarchy->slice_fd < 0 ? hierarchy->slice_fd : 0;
+}
+
+/* -EAGAIN: another user's last logout removed carrel.slice in between. */
+static int make_with_parent(struct cgroup_hierarchy *hierarchy, uint32_t uid,
+			    struct failure *reterr)
+{
+	_close_ int parent_fd = -1;
 	char name[32];
 	int r = make_parent(hierarchy, &parent_fd, reterr);
 
@@ -289,15 +318,23 @@ static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const st
 	else if (errno != EEXIST)
 		return failure_set(reterr, errno, "make the cgroup %s/%s/%s", hierarchy->mount,
 				   CGROUP_PARENT, name);
-	slice_fd = open_dir(parent_fd, name);
-	if (slice_fd < 0)
-		return failure_set(reterr, -slice_fd, "open the cgroup %s/%s/%s", hierarchy->mount,
-				   CGROUP_PARENT, name);
+	hierarchy->slice_fd = open_dir(parent_fd, name);
+	if (hierarchy->slice_fd < 0)
+		return failure_set(reterr, -hierarchy->slice_fd, "open the cgroup %s/%s/%s",
+				   hierarchy->mount, CGROUP_PARENT, name);
 	if (!hierarchy->v2 && (hierarchy->controllers & (1U << CONTROLLER_CPUSET)))
-		r = cgroup_v1_fill_cpuset(parent_fd, slice_fd, reterr);
-	if (r == 0)
-		r = cgroup_apply_limits(hierarchy, slice_fd, plan, reterr);
+		r = cgroup_v1_fill_cpuset(parent_fd, hierarchy->slice_fd, reterr);
 	return r;
+}
+
+static int make_slice(struct cgroup_hierarchy *hierarchy, uint32_t uid, const struct plan *plan,
+		      struct failure *reterr)
+{
+	int r = make_in_parent(hierarchy, uid);
+
+	if (r < 0)
+		r = make_with_parent(hierarchy, uid, reterr);
+	return r < 0 ? r : cgroup_apply_limits(hierarchy, hierarchy->slice_fd, plan, reterr);
 }
 
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr)
@@ -316,6 +353,12 @@ int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failur
 					hierarchy->mount, CREATE_ATTEMPTS);
 	}
 	return r;
+}
+
+void cgroup_close(struct cgroup_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		close_fd(&set->hierarchies[i].slice_fd);
 }
 
 /*

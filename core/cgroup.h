@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/cgroup_place.h"
 #include "core/failure.h"
 #include "core/plan.h"
 #include "core/protocol.h"
@@ -36,6 +37,7 @@ struct cgroup_hierarchy {
 	bool v2;
 	uint32_t controllers; /* bits of enum cgroup_controller_id used here */
 	bool created; /* the slice was made by this process: its limits are still the kernel's own */
+	int slice_fd; /* of the slice, O_PATH, from cgroup_create() to cgroup_close(); else -1 */
 };
 
 struct cgroup_set {
@@ -53,8 +55,12 @@ struct cgroup_set {
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr);
 
-/* Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. */
+/*
+ * Make the slices, then set and read back each limit. A limit that does not hold is -ENOTSUP. The
+ * slices stay open in the set, also on failure, until cgroup_close().
+ */
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr);
+void cgroup_close(struct cgroup_set *set);
 
 /* Does any hierarchy of the set need CLONE_INTO_CGROUP (v2)? Its slice, to be closed, or -1. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr);
@@ -66,9 +72,8 @@ int cgroup_join(const struct cgroup_set *set, bool skip_v2, struct failure *rete
 int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS_MAX],
 		      struct failure *reterr);
 
-/* The like files of the cgroups that `pid` is in now, by path; "" where it is in the slice already. */
-int cgroup_home(const struct cgroup_set *set, pid_t pid,
-		char ret_paths[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH], struct failure *reterr);
+/* The hierarchy as cgroup_place.h has it. */
+void cgroup_place_of(const struct cgroup_hierarchy *hierarchy, struct cgroup_place *ret_place);
 
 /* Is `pid` in the slice in each hierarchy? -EXDEV names the first where it is not. */
 int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reterr);

@@ -41,6 +41,9 @@ bool cgroup_limit_holds(const char *wanted, const char *held, uint64_t page_size
 /* "MOUNT/carrel.slice/user-UID.slice"; returns an O_PATH descriptor. */
 int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 		      struct failure *reterr);
+/* The one that the set has open, else open it into *ret_opened, for the caller to close. */
+int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int *ret_opened,
+		     struct failure *reterr);
 
 /* A controller file below dir_fd: trailing newline cut. -errno. */
 int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size);

@@ -15,17 +15,6 @@
 #include "core/convert.h"
 #include "core/sys.h"
 
-#define PROC_CGROUP_MAX 16384
-
-/*
- * v1: `tasks`, to which a process with one thread writes 0 for itself: that spares it the RCU grace
- * period (5-14 ms) that a write to cgroup.procs waits for.
- */
-static const char *join_file(const struct cgroup_hierarchy *hierarchy)
-{
-	return hierarchy->v2 ? "cgroup.procs" : "tasks";
-}
-
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr)
 {
 	*ret_fd = -1;
@@ -50,7 +39,8 @@ int cgroup_join(const struct cgroup_set *set, bool skip_v2, struct failure *rete
 		if (hierarchy->v2 && skip_v2)
 			continue;
 		_close_ int fd = cgroup_open_slice(hierarchy, set->uid, reterr);
-		int r = fd < 0 ? fd : cgroup_write_file(fd, join_file(hierarchy), "0");
+		int r = fd < 0 ? fd
+			       : cgroup_write_file(fd, cgroup_place_join_file(hierarchy->v2), "0");
 
 		if (fd < 0)
 			return fd;
@@ -69,16 +59,18 @@ int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS
 
 	for (; opened < set->count; opened++) {
 		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[opened];
-		_close_ int slice_fd = cgroup_open_slice(hierarchy, set->uid, reterr);
+		_close_ int opened_fd = -1;
+		int slice_fd = cgroup_use_slice(hierarchy, set->uid, &opened_fd, reterr);
 
 		if (slice_fd < 0) {
 			r = slice_fd;
 			break;
 		}
-		ret_fds[opened] = openat(slice_fd, join_file(hierarchy), O_WRONLY | O_CLOEXEC);
+		ret_fds[opened] = openat(slice_fd, cgroup_place_join_file(hierarchy->v2),
+					 O_WRONLY | O_CLOEXEC);
 		if (ret_fds[opened] < 0) {
 			r = failure_set(reterr, errno, "open %s of the user's cgroup in %s",
-					join_file(hierarchy), hierarchy->mount);
+					cgroup_place_join_file(hierarchy->v2), hierarchy->mount);
 			break;
 		}
 	}
@@ -87,122 +79,44 @@ int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS
 	return r;
 }
 
-/* Is `name` among the comma-separated words of `list`? */
-static bool has_word(const char *list, const char *name)
+void cgroup_place_of(const struct cgroup_hierarchy *hierarchy, struct cgroup_place *ret_place)
 {
-	size_t len = strlen(name);
+	struct cgroup_place place = {.controller = ""};
 
-	for (const char *at = list; (at = strstr(at, name)); at += len) {
-		if ((at == list || at[-1] == ',') && (at[len] == ',' || at[len] == '\0'))
-			return true;
-	}
-	return false;
-}
-
-static bool line_is_of(const struct cgroup_hierarchy *hierarchy, const char *number,
-		       const char *controllers)
-{
-	if (hierarchy->v2)
-		return strcmp(number, "0") == 0;
-	for (int i = 0; i < CONTROLLERS; i++) {
-		if (hierarchy->controllers & (1U << i))
-			return has_word(controllers, cgroup_controllers[i].name);
-	}
-	return false;
-}
-
-/*
- * The cgroup of a process in each hierarchy, from its /proc/PID/cgroup ("4:memory:/path" lines).
- * `paths` point into `text`.
- */
-static int read_memberships(const struct cgroup_set *set, pid_t pid, char *text, size_t size,
-			    const char *paths[PROTOCOL_CGROUPS_MAX], struct failure *reterr)
-{
-	char name[40], *line, *rest = text;
-
-	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
-	int r = cgroup_read_file(AT_FDCWD, name, text, size);
-
-	if (r < 0)
-		return failure_set(reterr, -r, "read %s", name);
-	for (size_t i = 0; i < set->count; i++)
-		paths[i] = NULL;
-	while ((line = strsep(&rest, "\n"))) {
-		char *number = strsep(&line, ":");
-		char *controllers = line ? strsep(&line, ":") : NULL;
-
-		for (size_t i = 0; line && controllers && i < set->count; i++) {
-			if (line_is_of(&set->hierarchies[i], number, controllers))
-				paths[i] = line;
-		}
-	}
-	for (size_t i = 0; i < set->count; i++) {
-		if (!paths[i])
-			return failure_say(reterr, ENOENT, "%s has no line for %s", name,
-					   set->hierarchies[i].mount);
-	}
-	return 0;
-}
-
-/* By its end: inside another sandbox (su from within), the slice is below that one's. */
-static bool is_slice(const char *path, uint32_t uid)
-{
-	char slice[64];
-	int len = snprintf(slice, sizeof(slice), "/%s/user-%u.slice", CGROUP_PARENT, uid);
-	size_t path_len = strlen(path);
-
-	return path_len >= (size_t)len && strcmp(path + path_len - len, slice) == 0;
-}
-
-int cgroup_home(const struct cgroup_set *set, pid_t pid,
-		char ret_paths[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH], struct failure *reterr)
-{
-	const char *paths[PROTOCOL_CGROUPS_MAX];
-	char text[PROC_CGROUP_MAX];
-	int r = read_memberships(set, pid, text, sizeof(text), paths, reterr);
-
-	for (size_t i = 0; r == 0 && i < set->count; i++) {
-		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[i];
-		const char *path = strcmp(paths[i], "/") == 0 ? "" : paths[i];
-
-		ret_paths[i][0] = '\0';
-		if (is_slice(path, set->uid))
+	(void)snprintf(place.mount, sizeof(place.mount), "%s", hierarchy->mount);
+	for (int i = 0; i < CONTROLLERS && !hierarchy->v2; i++) {
+		if (!(hierarchy->controllers & (1U << i)))
 			continue;
-		int len = snprintf(ret_paths[i], PROTOCOL_CGROUP_PATH, "%s%s/%s", hierarchy->mount,
-				   path, join_file(hierarchy));
-
-		if (len < 0 || len >= PROTOCOL_CGROUP_PATH)
-			return failure_say(reterr, ENAMETOOLONG,
-					   "the caller's cgroup %.100s… has "
-					   "too long a path",
-					   path);
-		/* Within a cgroup view or namespace the path does not exist: its root does. */
-		int err = access(ret_paths[i], W_OK) < 0 ? errno : 0;
-
-		if (err != 0 && err != ENOENT && err != EACCES && err != EROFS)
-			return failure_set(reterr, err, "look at the caller's cgroup %.100s",
-					   ret_paths[i]);
-		if (err != 0)
-			(void)snprintf(ret_paths[i], PROTOCOL_CGROUP_PATH, "%s/%s",
-				       hierarchy->mount, join_file(hierarchy));
+		(void)snprintf(place.controller, sizeof(place.controller), "%s",
+			       cgroup_controllers[i].name);
+		break;
 	}
-	return r;
+	*ret_place = place;
 }
 
 int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reterr)
 {
-	const char *paths[PROTOCOL_CGROUPS_MAX];
-	char text[PROC_CGROUP_MAX];
-	int r = read_memberships(set, pid, text, sizeof(text), paths, reterr);
+	char name[40], text[CGROUP_PLACE_TEXT], path[CGROUP_PLACE_PATH];
 
-	for (size_t i = 0; r == 0 && i < set->count; i++) {
-		if (!is_slice(paths[i], set->uid))
-			r = failure_say(reterr, EXDEV,
-					"process %d is in the cgroup %.100s of %s, not in its "
-					"user's slice",
-					pid, paths[i], set->hierarchies[i].mount);
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	int r = cgroup_read_file(AT_FDCWD, name, text, sizeof(text));
+
+	if (r < 0)
+		return failure_set(reterr, -r, "read %s", name);
+	for (size_t i = 0; i < set->count; i++) {
+		struct cgroup_place place;
+
+		cgroup_place_of(&set->hierarchies[i], &place);
+		r = cgroup_place_find(&place, text, path, sizeof(path));
+		if (r < 0)
+			return failure_set(reterr, -r, "find %s in %s", place.mount, name);
+		if (!cgroup_place_is_slice(path, set->uid))
+			return failure_say(reterr, EXDEV,
+					   "process %d is in the cgroup %.100s of %s, not in its "
+					   "user's slice",
+					   pid, path, place.mount);
 	}
-	return r;
+	return 0;
 }
 
 /* Is it still that user's, now that the pidfd holds on to it? */

@@ -131,38 +131,63 @@ static int name_groups(struct login *login, struct buffer *buffer, struct failur
 	return 0;
 }
 
-static int lookup(const char *user, const char *service, struct buffer *buffer, struct login *login,
+int identity_of(const struct passwd *passwd, const char *service, struct login *ret_login,
+		struct failure *reterr)
+{
+	struct login login = {.uid = passwd->pw_uid, .gid = passwd->pw_gid};
+
+	login.user = strdup(passwd->pw_name);
+	login.home = strdup(passwd->pw_dir ? passwd->pw_dir : "");
+	login.service = strdup(service);
+	if (!login.user || !login.home || !login.service) {
+		identity_free(&login);
+		return failure_set(reterr, ENOMEM, "note the user %s", passwd->pw_name);
+	}
+	*ret_login = login;
+	return 0;
+}
+
+int identity_find(const char *user, const char *service, struct login *ret_login,
 		  struct failure *reterr)
 {
+	struct buffer buffer = {0};
 	struct passwd passwd;
 	bool found = false;
-	int err = buffer_grow(buffer), r;
+	int err = buffer_grow(&buffer), r;
 
 	if (err == 0)
-		err = find_user(user, buffer, &passwd, &found);
+		err = find_user(user, &buffer, &passwd, &found);
 	if (err != 0)
-		return failure_set(reterr, err, "look up user %s", user);
-	if (!found)
-		return failure_say(reterr, ENOENT, "look up user %s: no such user", user);
-	login->user = strdup(passwd.pw_name);
-	login->home = strdup(passwd.pw_dir ? passwd.pw_dir : "");
-	login->service = strdup(service);
-	if (!login->user || !login->home || !login->service)
-		return failure_set(reterr, ENOMEM, "look up user %s", user);
-	login->uid = passwd.pw_uid;
-	login->gid = passwd.pw_gid;
-	r = list_gids(login, reterr);
-	return r < 0 ? r : name_groups(login, buffer, reterr);
+		r = failure_set(reterr, err, "look up user %s", user);
+	else if (!found)
+		r = failure_say(reterr, ENOENT, "look up user %s: no such user", user);
+	else
+		r = identity_of(&passwd, service, ret_login, reterr);
+	free(buffer.bytes);
+	return r;
+}
+
+int identity_add_groups(struct login *login, struct failure *reterr)
+{
+	struct buffer buffer = {0};
+	int err = buffer_grow(&buffer);
+	int r = err != 0 ? failure_set(reterr, err, "list the groups of %s", login->user)
+			 : list_gids(login, reterr);
+
+	if (r == 0)
+		r = name_groups(login, &buffer, reterr);
+	free(buffer.bytes);
+	return r;
 }
 
 int identity_lookup(const char *user, const char *service, struct login *ret_login,
 		    struct failure *reterr)
 {
-	struct buffer buffer = {0};
 	struct login login = {0};
-	int r = lookup(user, service, &buffer, &login, reterr);
+	int r = identity_find(user, service, &login, reterr);
 
-	free(buffer.bytes);
+	if (r == 0)
+		r = identity_add_groups(&login, reterr);
 	if (r < 0)
 		identity_free(&login);
 	else

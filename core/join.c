@@ -10,20 +10,94 @@
 #include <sys/syscall.h>
 
 #include "core/cleanup.h"
+#include "core/convert.h"
 #include "core/sys.h"
 
 #define CWD_TRIES 100
 
-static int save_place(struct join *join, struct failure *reterr)
+/* A whole file of /proc into `text`, NUL-terminated. */
+static int read_own(const char *path, char *text, size_t size, struct failure *reterr)
 {
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "open %s", path);
+	for (;;) {
+		ssize_t got = read(fd, text + used, size - 1 - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return failure_set(reterr, errno, "read %s", path);
+		if (got == 0)
+			break;
+		used += (size_t)got;
+		if (used == size - 1)
+			return failure_set(reterr, EFBIG, "read %s", path);
+	}
+	text[used] = '\0';
+	return 0;
+}
+
+static int read_oom_score_adj(int *ret_value, struct failure *reterr)
+{
+	static const char path[] = "/proc/self/oom_score_adj";
+	char text[16];
+	int64_t value;
+	int r = read_own(path, text, sizeof(text), reterr);
+
+	if (r < 0)
+		return r;
+	text[strcspn(text, "\n")] = '\0';
+	if (convert_signed(text, -1000, 1000, &value) < 0)
+		return failure_say(reterr, EPROTO, "read %s: \"%s\" is no score", path, text);
+	*ret_value = (int)value;
+	return 0;
+}
+
+int join_prepare(struct join *join, struct failure *reterr)
+{
+	char text[CGROUP_PLACE_TEXT];
+	int r = read_oom_score_adj(&join->oom_score_adj, reterr);
+
+	if (r == 0)
+		r = read_own("/proc/self/cgroup", text, sizeof(text), reterr);
+	if (r < 0)
+		return r;
+	join->cgroups = strdup(text);
+	if (!join->cgroups)
+		return failure_set(reterr, ENOMEM, "note the own cgroups");
 	/* A cwd that can't be named (deleted, unreachable) is not gone back to: "/" does. */
 	join->cwd = getcwd(NULL, 0);
-	return ns_save(join->reply->namespaces, &join->saved, reterr);
+	return ns_save(&join->saved, reterr);
 }
 
 static int write_zero(int fd)
 {
 	return write(fd, "0", 1) == 1 ? 0 : -errno;
+}
+
+/* Is the process in the user's slice everywhere, now that it has joined? */
+static int check_cgroups(const struct join *join, struct failure *reterr)
+{
+	char text[CGROUP_PLACE_TEXT], path[CGROUP_PLACE_PATH];
+	int r = read_own("/proc/self/cgroup", text, sizeof(text), reterr);
+
+	for (uint32_t i = 0; r == 0 && i < join->reply->cgroup_count; i++) {
+		const struct cgroup_place *place = &join->reply->cgroups[i];
+
+		r = cgroup_place_find(place, text, path, sizeof(path));
+		if (r < 0)
+			return failure_set(reterr, -r, "find %s in /proc/self/cgroup",
+					   place->mount);
+		if (!cgroup_place_is_slice(path, join->uid))
+			return failure_say(reterr, EXDEV,
+					   "after joining, the caller is in the cgroup %.100s of "
+					   "%s, not in its user's slice",
+					   path, place->mount);
+	}
+	return r;
 }
 
 static int enter_cgroups(struct join *join, struct failure *reterr)
@@ -32,28 +106,79 @@ static int enter_cgroups(struct join *join, struct failure *reterr)
 		int r = write_zero(join->cgroup_fds[i]);
 
 		if (r < 0)
-			return failure_set(reterr, -r, "move into the user's cgroup (was in %s)",
-					   join->reply->cgroup_home[i]);
+			return failure_set(reterr, -r, "move into the user's cgroup in %s",
+					   join->reply->cgroups[i].mount);
 	}
-	return 0;
+	return join->reply->cgroup_count ? check_cgroups(join, reterr) : 0;
+}
+
+/* Within a cgroup view or namespace the path that was noted does not exist: its root does. */
+static int open_home(const struct cgroup_place *place, const char *path)
+{
+	const char *file = cgroup_place_join_file(place->controller[0] == '\0');
+	char name[sizeof(place->mount) + CGROUP_PLACE_PATH + 16];
+
+	(void)snprintf(name, sizeof(name), "%s%s/%s", place->mount,
+		       strcmp(path, "/") == 0 ? "" : path, file);
+	int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0 || (errno != ENOENT && errno != EACCES && errno != EROFS))
+		return fd;
+	(void)snprintf(name, sizeof(name), "%s/%s", place->mount, file);
+	return open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 static int leave_cgroups(struct join *join, struct failure *reterr)
 {
+	char path[CGROUP_PLACE_PATH];
 	int r = 0;
 
 	for (uint32_t i = 0; i < join->reply->cgroup_count; i++) {
-		const char *home = join->reply->cgroup_home[i];
+		const struct cgroup_place *place = &join->reply->cgroups[i];
+		int err = -cgroup_place_find(place, join->cgroups, path, sizeof(path));
 
-		if (home[0] == '\0')
+		/* Who was in the slice before is to stay there. */
+		if (err == 0 && cgroup_place_is_slice(path, join->uid))
 			continue;
-		_close_ int fd = open(home, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-		int err = fd < 0 ? errno : -write_zero(fd);
+		if (err == 0) {
+			_close_ int fd = open_home(place, path);
 
+			err = fd < 0 ? errno : -write_zero(fd);
+		}
 		if (err != 0 && r == 0)
-			r = failure_set(reterr, err, "move back into the cgroup of %s", home);
+			r = failure_set(reterr, err, "move back into the own cgroup in %s",
+					place->mount);
 	}
 	return r;
+}
+
+static int write_oom_score_adj(int value, struct failure *reterr)
+{
+	char text[16];
+	_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	int len = snprintf(text, sizeof(text), "%d", value);
+
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		return failure_set(reterr, errno, "write %s to /proc/self/oom_score_adj", text);
+	return 0;
+}
+
+static int set_oom_score(struct join *join, struct failure *reterr)
+{
+	if (join->reply->oom_score_adj == join->oom_score_adj)
+		return 0;
+	int r = write_oom_score_adj(join->reply->oom_score_adj, reterr);
+
+	return r < 0 ? failure_wrap(reterr, "oom_score_adj can't be enforced (it was %d)",
+				    join->oom_score_adj)
+		     : 0;
+}
+
+static int reset_oom_score(struct join *join, struct failure *reterr)
+{
+	if (join->reply->oom_score_adj == join->oom_score_adj)
+		return 0;
+	return write_oom_score_adj(join->oom_score_adj, reterr);
 }
 
 /*
@@ -105,7 +230,22 @@ static int enter_namespaces(struct join *join, struct failure *reterr)
 
 static int leave_namespaces(struct join *join, struct failure *reterr)
 {
-	return ns_restore(&join->saved, reterr);
+	return ns_restore(&join->saved, join->reply->namespaces, reterr);
+}
+
+/* Where the process is, the kernel says, whatever the descriptors were. */
+static int check_namespaces(struct join *join, struct failure *reterr)
+{
+	struct ns_ids want, got;
+	int r = ns_identify_self(&join->saved, join->reply->namespaces, &got, reterr);
+
+	for (size_t i = 0; i < NS_TYPES; i++)
+		want.inodes[i] = (ino_t)join->reply->ns_inodes[i];
+	if (r == 0)
+		r = ns_compare(&want, &got, join->reply->namespaces, reterr);
+	if (r == 0)
+		ns_keep(&join->saved, join->reply->namespaces);
+	return r;
 }
 
 /*
@@ -141,9 +281,9 @@ static int return_to_cwd(struct join *join, struct failure *reterr)
 }
 
 /*
- * The order is significant: what is saved and what is written goes through /proc/self and the
- * host's mounts, which are out of reach once the namespaces are joined; setns(2) is the last step that
- * can fail; undone in reverse, the host's mounts are back before cgroup files are opened by name.
+ * The order is significant: what is written by name goes through /proc/self and the host's mounts,
+ * which are out of reach once the namespaces are joined; setns(2) is the last step that changes
+ * something; undone in reverse, the host's mounts are back before anything is opened by name.
  * After leaving, the cwd is looked up in the host's mounts: so its step has its undo before theirs.
  */
 static const struct {
@@ -151,11 +291,13 @@ static const struct {
 	int (*apply)(struct join *join, struct failure *reterr);
 	int (*undo)(struct join *join, struct failure *reterr);
 } steps[] = {
-	{"save the own place", save_place, return_to_cwd},
+	{"cwd", NULL, return_to_cwd},
 	{"cgroups", enter_cgroups, leave_cgroups},
+	{"OOM score", set_oom_score, reset_oom_score},
 	{"capabilities", drop_capabilities, NULL},
 	{"no_new_privs", set_no_new_privs, NULL},
 	{"namespaces", enter_namespaces, leave_namespaces},
+	{"comparison", check_namespaces, NULL},
 };
 
 static int undo_from(struct join *join, size_t count, struct failure *reterr)
@@ -177,9 +319,8 @@ static int undo_from(struct join *join, size_t count, struct failure *reterr)
 
 int join_apply(struct join *join, struct failure *reterr)
 {
-	join->saved = (struct ns_saved){.fds = {-1, -1, -1, -1, -1}};
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		int r = steps[i].apply(join, reterr);
+		int r = steps[i].apply ? steps[i].apply(join, reterr) : 0;
 
 		if (r == 0)
 			continue;
@@ -203,5 +344,6 @@ void join_free(struct join *join)
 {
 	ns_close(&join->saved);
 	free(join->cwd);
-	join->cwd = NULL;
+	free(join->cgroups);
+	join->cwd = join->cgroups = NULL;
 }

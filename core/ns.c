@@ -52,34 +52,43 @@ int ns_thread_count(struct failure *reterr)
 	return (int)(st.st_nlink - 2);
 }
 
-int ns_save(uint64_t clone_flags, struct ns_saved *ret_saved, struct failure *reterr)
+int ns_save(struct ns_saved *ret_saved, struct failure *reterr)
 {
-	struct ns_saved saved = {.fds = {-1, -1, -1, -1, -1}};
+	struct ns_saved saved = NS_SAVED_NONE;
 
+	saved.dir_fd = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (saved.dir_fd < 0)
+		return failure_set(reterr, errno, "open /proc/self/ns");
 	for (size_t i = 0; i < NS_TYPES; i++) {
-		char path[64];
-
-		if (!(clone_flags & types[i].flag))
-			continue;
-		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", types[i].name);
-		saved.fds[i] = open(path, O_RDONLY | O_CLOEXEC);
-		if (saved.fds[i] < 0) {
+		saved.fds[i] = openat(saved.dir_fd, types[i].name, O_RDONLY | O_CLOEXEC);
+		/* A kernel built without that kind: nobody will want to join it. */
+		if (saved.fds[i] < 0 && errno != ENOENT) {
 			int err = errno;
 
 			ns_close(&saved);
-			return failure_set(reterr, err, "save the own namespace %s", path);
+			return failure_set(reterr, err, "save the own namespace /proc/self/ns/%s",
+					   types[i].name);
 		}
 	}
 	*ret_saved = saved;
 	return 0;
 }
 
-int ns_restore(const struct ns_saved *saved, struct failure *reterr)
+void ns_keep(struct ns_saved *saved, uint64_t clone_flags)
+{
+	close_fd(&saved->dir_fd);
+	for (size_t i = 0; i < NS_TYPES; i++) {
+		if (!(clone_flags & types[i].flag))
+			close_fd(&saved->fds[i]);
+	}
+}
+
+int ns_restore(const struct ns_saved *saved, uint64_t clone_flags, struct failure *reterr)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < NS_TYPES; i++) {
-		if (saved->fds[i] < 0 || setns(saved->fds[i], (int)types[i].flag) == 0)
+		if (!(clone_flags & types[i].flag) || setns(saved->fds[i], (int)types[i].flag) == 0)
 			continue;
 		if (r == 0)
 			r = failure_set(reterr, errno, "go back to the own %s namespace",
@@ -90,27 +99,45 @@ int ns_restore(const struct ns_saved *saved, struct failure *reterr)
 
 void ns_close(struct ns_saved *saved)
 {
+	close_fd(&saved->dir_fd);
 	for (size_t i = 0; i < NS_TYPES; i++)
 		close_fd(&saved->fds[i]);
 }
 
-int ns_identify(pid_t pid, uint64_t clone_flags, struct ns_ids *ret_ids, struct failure *reterr)
+static int identify(int dir_fd, const char *whose, uint64_t clone_flags, struct ns_ids *ret_ids,
+		    struct failure *reterr)
 {
 	struct ns_ids ids = {{0}};
 
 	for (size_t i = 0; i < NS_TYPES; i++) {
-		char path[64];
 		struct stat st;
 
 		if (!(clone_flags & types[i].flag))
 			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, types[i].name);
-		if (stat(path, &st) < 0)
-			return failure_set(reterr, errno, "read %s", path);
+		if (fstatat(dir_fd, types[i].name, &st, 0) < 0)
+			return failure_set(reterr, errno, "read %s/%s", whose, types[i].name);
 		ids.inodes[i] = st.st_ino;
 	}
 	*ret_ids = ids;
 	return 0;
+}
+
+int ns_identify(pid_t pid, uint64_t clone_flags, struct ns_ids *ret_ids, struct failure *reterr)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns", pid);
+	_close_ int dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return failure_set(reterr, errno, "open %s", path);
+	return identify(dir_fd, path, clone_flags, ret_ids, reterr);
+}
+
+int ns_identify_self(const struct ns_saved *saved, uint64_t clone_flags, struct ns_ids *ret_ids,
+		     struct failure *reterr)
+{
+	return identify(saved->dir_fd, "/proc/self/ns", clone_flags, ret_ids, reterr);
 }
 
 int ns_compare(const struct ns_ids *want, const struct ns_ids *got, uint64_t clone_flags,

@@ -16,8 +16,7 @@ static const struct {
 	[MESSAGE_SPAWNED] = {"spawned", sizeof(struct message_plain)},
 	[MESSAGE_REQUEST] = {"request", sizeof(struct message_request)},
 	[MESSAGE_REPLY] = {"reply", sizeof(struct message_reply)},
-	[MESSAGE_JOINED] = {"joined", sizeof(struct message_plain)},
-	[MESSAGE_VERIFIED] = {"verified", sizeof(struct message_verified)},
+	[MESSAGE_READY] = {"ready", sizeof(struct message_ready)},
 	[MESSAGE_CLOSE] = {"close", sizeof(struct message_plain)},
 	[MESSAGE_QUERY] = {"query", sizeof(struct message_plain)},
 	[MESSAGE_INFO] = {"info", sizeof(struct message_info)},
@@ -65,11 +64,13 @@ static bool reply_good(const struct message_reply *reply)
 {
 	if (reply->verdict > REPLY_CONFINED || reply->notice > NOTICE_SESSIONS_MAX ||
 	    reply->no_new_privs > 1 || reply->cgroup_count > PROTOCOL_CGROUPS_MAX ||
-	    reply->oom_score_adj_changed > 1 || reply->oom_score_adj_was < -1000 ||
-	    reply->oom_score_adj_was > 1000)
+	    reply->oom_score_adj < -1000 || reply->oom_score_adj > 1000)
 		return false;
 	for (size_t i = 0; i < PROTOCOL_CGROUPS_MAX; i++) {
-		if (!ends(reply->cgroup_home[i], sizeof(reply->cgroup_home[i])))
+		const struct cgroup_place *place = &reply->cgroups[i];
+
+		if (!ends(place->mount, sizeof(place->mount)) ||
+		    !ends(place->controller, sizeof(place->controller)))
 			return false;
 	}
 	return ends(reply->text, sizeof(reply->text)) && ends(reply->id, sizeof(reply->id));
@@ -109,8 +110,8 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 		good = reply_good(bytes);
 	else if (type == MESSAGE_INFO)
 		good = info_good(bytes);
-	else if (type == MESSAGE_VERIFIED)
-		good = ends(((const struct message_verified *)bytes)->text, FAILURE_TEXT_MAX);
+	else if (type == MESSAGE_READY)
+		good = ends(((const struct message_ready *)bytes)->text, FAILURE_TEXT_MAX);
 	if (!good)
 		return failure_say(reterr, EPROTO, "a %s message with a field out of range",
 				   messages[type].name);

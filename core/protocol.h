@@ -11,8 +11,8 @@
  *   module                     helper, then warden
  *   REQUEST            ──▶
  *                      ◀──     REPLY  + pidfd, cgroup descriptors (SCM_RIGHTS)
- *   JOINED             ──▶     (compares the caller's namespaces and cgroups)
- *                      ◀──     VERIFIED
+ *   (joins, and compares)      (waits for the sandbox's PID 1 to be done)
+ *                      ◀──     READY
  *   …session…
  *   CLOSE              ──▶     (ends the sandbox; no answer)
  *
@@ -28,15 +28,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/cgroup_place.h"
 #include "core/failure.h"
 
 #define PROTOCOL_MAGIC 0x4c524143u /* "CARL" */
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define PROTOCOL_NAME_MAX 256 /* with NUL; useradd(8) allows 256 at the most */
 #define PROTOCOL_TEXT_MAX 256
 #define PROTOCOL_CGROUPS_MAX 8
-#define PROTOCOL_CGROUP_PATH 512
 #define PROTOCOL_FDS_MAX (1 + PROTOCOL_CGROUPS_MAX)
+#define PROTOCOL_NS_TYPES 5 /* as ns.h has them */
 #define PROTOCOL_ID_MAX 48
 #define PROTOCOL_HOME_MAX 1024
 #define PROTOCOL_GROUPS_MAX 65536 /* bytes of all group names, with a NUL each */
@@ -45,8 +46,7 @@ enum message_type {
 	MESSAGE_SPAWNED = 1, /* the spawn's own: carries the helper's pidfd */
 	MESSAGE_REQUEST,
 	MESSAGE_REPLY,
-	MESSAGE_JOINED,
-	MESSAGE_VERIFIED,
+	MESSAGE_READY,
 	MESSAGE_CLOSE,
 	MESSAGE_QUERY,
 	MESSAGE_INFO,
@@ -60,7 +60,7 @@ struct message_head {
 	uint32_t size; /* of the whole message */
 };
 
-/* A message that is nothing but its head: JOINED, CLOSE, QUERY, SPAWNED, GO. */
+/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO. */
 struct message_plain {
 	struct message_head head;
 };
@@ -103,19 +103,16 @@ struct message_reply {
 	uint64_t bounding_set; /* capability bits that stay */
 	uint32_t no_new_privs;
 	uint32_t cgroup_count;
-	int32_t oom_score_adj_was; /* to be written back on close */
-	uint32_t oom_score_adj_changed;
+	int32_t oom_score_adj; /* what the session starts with */
 	char id[PROTOCOL_ID_MAX];
 	char text[FAILURE_TEXT_MAX]; /* why refused */
-	/*
-	 * The files ("…/tasks" or "…/cgroup.procs") of the cgroups that the caller came from, in the
-	 * order of the descriptors, to go back to. By path: a descriptor kept open over the session
-	 * would be inherited by the user's side of sshd and let it out of its limits (CVE-2021-4197).
-	 */
-	char cgroup_home[PROTOCOL_CGROUPS_MAX][PROTOCOL_CGROUP_PATH];
+	/* Inodes of the sandbox's namespaces (ns.h), for the caller to compare with its own. */
+	uint64_t ns_inodes[PROTOCOL_NS_TYPES];
+	struct cgroup_place cgroups[PROTOCOL_CGROUPS_MAX]; /* in the order of the descriptors */
 };
 
-struct message_verified {
+/* The sandbox is whole, or why it is not. */
+struct message_ready {
 	struct message_head head;
 	uint32_t good;
 	char text[FAILURE_TEXT_MAX];

@@ -16,12 +16,13 @@
 struct session {
 	pid_t owner; /* the process that opened it: only that one can go back */
 	int socket;
+	int helper_pidfd; /* until it is open */
+	int64_t deadline_ms;
 	struct message_reply reply;
 	struct join join;
 	unsigned int timeout_seconds;
 	bool refused; /* by a helper that cleans up after itself */
 	char *helper;
-	int oom_score_adj; /* the caller's own */
 };
 
 /* The descriptors of a reply, until the join has used them. */
@@ -46,7 +47,7 @@ static void start_sweep(const char *helper, unsigned int timeout_seconds)
 	_close_ int socket = -1, pidfd = -1;
 	struct failure failure;
 
-	(void)spawn_helper(helper, "--sweep", NULL, timeout_seconds, &socket, &pidfd, &failure);
+	(void)spawn_helper(helper, "--sweep", timeout_seconds, &socket, &pidfd, &failure);
 }
 
 static int check_caller(struct failure *reterr)
@@ -83,13 +84,13 @@ static int pack_groups(char *const *names, struct message_request *message, stru
 	return 0;
 }
 
-static int make_request(const struct session_request *request, struct message_request *message,
-			struct failure *reterr)
+static int make_request(const struct session *session, const struct session_request *request,
+			struct message_request *message, struct failure *reterr)
 {
 	const struct login *login = request->login;
 
 	memset(message, 0, PROTOCOL_REQUEST_SIZE(0));
-	message->timeout_ms = request->timeout_seconds * 1000;
+	message->timeout_ms = session->timeout_seconds * 1000;
 	message->debug = request->debug;
 	message->uid = login->uid;
 	message->gid = login->gid;
@@ -135,66 +136,22 @@ static int await_reply(int socket, int64_t deadline_ms, struct message_reply *re
 	return 0;
 }
 
-/* Tell the warden that we are inside, and have it compare. */
-static int verify(struct session *session, int64_t deadline_ms, struct failure *reterr)
+/* The helper says when PID 1 has mounted everything and is carrel-init. */
+static int await_ready(struct session *session, struct failure *reterr)
 {
-	struct message_plain joined;
-	struct message_verified verified = {.good = 0};
-
-	protocol_head(&joined.head, MESSAGE_JOINED, sizeof(joined));
-	/* A helper that has failed has said so, and ended perhaps: what it said is worth more. */
-	(void)protocol_send(session->socket, &joined, sizeof(joined), NULL, 0, reterr);
-	int r = protocol_receive(session->socket, MESSAGE_VERIFIED, &verified, sizeof(verified),
-				 NULL, NULL, deadline_ms, reterr);
+	struct message_ready ready = {.good = 0};
+	int r = protocol_receive(session->socket, MESSAGE_READY, &ready, sizeof(ready), NULL, NULL,
+				 session->deadline_ms, reterr);
 
 	if (r < 0)
-		return r;
-	if (verified.good)
+		return failure_wrap(reterr, "wait for the sandbox to be ready");
+	if (ready.good)
 		return 0;
 	session->refused = true;
-	return failure_say(reterr, EXDEV, "%s", verified.text);
+	return failure_say(reterr, EXDEV, "%s", ready.text);
 }
 
-static int read_oom_score_adj(int *ret_value, struct failure *reterr)
-{
-	char text[16];
-	_close_ int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (got < 0)
-		return failure_set(reterr, errno, "read the own OOM score");
-	text[got] = '\0';
-	*ret_value = (int)strtol(text, NULL, 10);
-	return 0;
-}
-
-/* The helper may have set it, whether or not it came to say so. */
-static int restore_oom_score_adj(int value, struct failure *reterr)
-{
-	char text[16];
-	_close_ int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
-	int len = snprintf(text, sizeof(text), "%d", value);
-
-	if (fd < 0 || write(fd, text, (size_t)len) != len)
-		return failure_set(reterr, errno, "set the own OOM score back to %d", value);
-	return 0;
-}
-
-static int leave(struct session *session, struct failure *reterr)
-{
-	int r = join_undo(&session->join, reterr);
-	struct failure failure;
-
-	if (session->reply.oom_score_adj_changed &&
-	    restore_oom_score_adj(session->oom_score_adj, &failure) < 0 && r == 0) {
-		*reterr = failure;
-		r = -failure.err;
-	}
-	return r;
-}
-
-static int enter(struct session *session, const struct reply_fds *reply_fds, int64_t deadline_ms,
-		 struct failure *reterr)
+static int enter(struct session *session, const struct reply_fds *reply_fds, struct failure *reterr)
 {
 	session->join.reply = &session->reply;
 	session->join.pidfd = reply_fds->fds[0];
@@ -203,36 +160,33 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, int
 
 	session->join.pidfd = -1;
 	session->join.cgroup_fds = NULL;
-	if (r < 0) {
-		struct failure ignored;
-
-		(void)restore_oom_score_adj(session->oom_score_adj, &ignored);
+	if (r < 0)
 		return r;
-	}
-	r = verify(session, deadline_ms, reterr);
+	r = await_ready(session, reterr);
 	if (r == 0) {
 		join_restore_cwd(&session->join);
 	} else {
 		struct failure leaving;
 
-		if (leave(session, &leaving) < 0)
+		if (join_undo(&session->join, &leaving) < 0)
 			r = failure_say(reterr, -r, "%.200s (and then: %.200s)", reterr->text,
 					leaving.text);
 	}
 	return r;
 }
 
-static struct session *session_new(const struct session_request *request)
+static struct session *session_new(const char *helper, unsigned int timeout_seconds)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
 	if (!session)
 		return NULL;
 	session->owner = getpid();
-	session->socket = -1;
-	session->join.saved = (struct ns_saved){.fds = {-1, -1, -1, -1, -1}};
-	session->timeout_seconds = request->timeout_seconds;
-	session->helper = strdup(request->helper);
+	session->socket = session->helper_pidfd = -1;
+	session->join = JOIN_NONE;
+	session->timeout_seconds = timeout_seconds;
+	session->deadline_ms = sys_now_ms() + (int64_t)timeout_seconds * 1000;
+	session->helper = strdup(helper);
 	if (!session->helper) {
 		free(session);
 		return NULL;
@@ -240,43 +194,77 @@ static struct session *session_new(const struct session_request *request)
 	return session;
 }
 
-/* The request is in the helper's socket before it starts: it waits for nobody. */
-static int start_helper(struct session *session, const struct session_request *request,
-			int *ret_pidfd, struct failure *reterr)
+/* Whatever went wrong, the helper does not outlive it, and nothing of it stays. */
+static void end_helper(struct session *session)
+{
+	if (session->helper_pidfd < 0 || session->refused)
+		return;
+	(void)sys_pidfd_send_signal(session->helper_pidfd, SIGKILL);
+	/* Until it is dead its socket answers, and the sweep would leave it be. */
+	(void)sys_wait_readable(session->helper_pidfd, sys_now_ms() + KILL_WAIT_MS);
+	start_sweep(session->helper, session->timeout_seconds + 1);
+}
+
+int session_start(const char *helper, unsigned int timeout_seconds, struct session **ret_session,
+		  struct failure *reterr)
+{
+	int r = check_caller(reterr);
+
+	if (r < 0)
+		return r;
+	struct session *session = session_new(helper, timeout_seconds);
+
+	if (!session)
+		return failure_set(reterr, ENOMEM, "prepare a session");
+	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
+	r = spawn_helper(helper, NULL, timeout_seconds + 1, &session->socket,
+			 &session->helper_pidfd, reterr);
+	if (r < 0)
+		session_forget(session);
+	else
+		*ret_session = session;
+	return r;
+}
+
+static int send_request(struct session *session, const struct session_request *request,
+			struct failure *reterr)
 {
 	_free_ struct message_request *message = malloc(sizeof(*message));
 
 	if (!message)
 		return failure_set(reterr, ENOMEM, "prepare a request");
-	int r = make_request(request, message, reterr);
+	int r = make_request(session, request, message, reterr);
 
-	if (r < 0)
-		return r;
-	r = read_oom_score_adj(&session->oom_score_adj, reterr);
-	if (r < 0)
-		return r;
-	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
-	return spawn_helper(request->helper, NULL, &message->head, request->timeout_seconds + 1,
-			    &session->socket, ret_pidfd, reterr);
+	if (r == 0)
+		r = protocol_send(session->socket, message, message->head.size, NULL, 0, reterr);
+	return r;
 }
 
 /* The part of session_open() that has a helper to talk to. */
 static int converse(struct session *session, const struct session_request *request,
-		    int64_t deadline_ms, enum session_outcome *ret_outcome,
-		    enum reply_notice *ret_notice, struct failure *reterr)
+		    enum session_outcome *ret_outcome, enum reply_notice *ret_notice,
+		    struct failure *reterr)
 {
 	__attribute__((cleanup(cleanup_reply_fds))) struct reply_fds reply_fds = {.count = 0};
-	int r = await_reply(session->socket, deadline_ms, &session->reply, &reply_fds, reterr);
+	int r = send_request(session, request, reterr);
 
 	if (r < 0)
-		return failure_wrap(reterr, "ask %s for a sandbox", request->helper);
+		return r;
+	session->join.uid = request->login->uid;
+	/* Here, and not when it is needed: the helper is busy until it replies, and we are not. */
+	r = join_prepare(&session->join, reterr);
+	if (r == 0)
+		r = await_reply(session->socket, session->deadline_ms, &session->reply, &reply_fds,
+				reterr);
+	if (r < 0)
+		return failure_wrap(reterr, "ask %s for a sandbox", session->helper);
 	switch ((enum reply_verdict)session->reply.verdict) {
 	case REPLY_IGNORE:
 		*ret_outcome = SESSION_IGNORED;
 		return 0;
 	case REPLY_CONFINED:
 		*ret_outcome = SESSION_CONFINED;
-		return enter(session, &reply_fds, deadline_ms, reterr);
+		return enter(session, &reply_fds, reterr);
 	case REPLY_REFUSED:
 		break;
 	}
@@ -285,49 +273,22 @@ static int converse(struct session *session, const struct session_request *reque
 	return failure_say(reterr, EACCES, "%s", session->reply.text);
 }
 
-int session_open(const struct session_request *request, enum session_outcome *ret_outcome,
-		 struct session **ret_session, enum reply_notice *ret_notice,
+int session_open(struct session *session, const struct session_request *request,
+		 enum session_outcome *ret_outcome, enum reply_notice *ret_notice,
 		 struct failure *reterr)
 {
-	int64_t deadline_ms = sys_now_ms() + (int64_t)request->timeout_seconds * 1000;
-	_close_ int helper_pidfd = -1;
 	enum session_outcome outcome = SESSION_IGNORED;
-	int r;
 
 	*ret_notice = NOTICE_NONE;
-	r = check_caller(reterr);
-	if (r < 0)
-		return r;
-	struct session *session = session_new(request);
+	int r = converse(session, request, &outcome, ret_notice, reterr);
 
-	if (!session)
-		return failure_set(reterr, ENOMEM, "prepare a session");
-	r = start_helper(session, request, &helper_pidfd, reterr);
 	if (r < 0) {
-		session_forget(session);
-		return r;
+		end_helper(session);
+	} else {
+		*ret_outcome = outcome;
+		close_fd(&session->helper_pidfd);
 	}
-	r = converse(session, request, deadline_ms, &outcome, ret_notice, reterr);
-	if (r < 0) {
-		/* Whatever went wrong, the helper does not outlive it, and nothing of it stays. */
-		if (!session->refused) {
-			(void)sys_pidfd_send_signal(helper_pidfd, SIGKILL);
-			/* Until it is dead its socket answers, and the sweep would leave it be. */
-			(void)sys_wait_readable(helper_pidfd, sys_now_ms() + KILL_WAIT_MS);
-			start_sweep(request->helper, request->timeout_seconds + 1);
-			struct failure ignored;
-
-			(void)restore_oom_score_adj(session->oom_score_adj, &ignored);
-		}
-		session_forget(session);
-		return r;
-	}
-	*ret_outcome = outcome;
-	if (outcome == SESSION_IGNORED)
-		session_forget(session);
-	else
-		*ret_session = session;
-	return 0;
+	return r;
 }
 
 int session_close(struct session *session, struct failure *reterr)
@@ -341,7 +302,7 @@ int session_close(struct session *session, struct failure *reterr)
 	 * sandbox's pid namespace, from where there is no way back, nor a need for one.
 	 */
 	if (session->owner == getpid())
-		r = leave(session, reterr);
+		r = join_undo(&session->join, reterr);
 	protocol_head(&message.head, MESSAGE_CLOSE, sizeof(message));
 	if (protocol_send(session->socket, &message, sizeof(message), NULL, 0, &sending) < 0 &&
 	    session->owner == getpid())
@@ -355,6 +316,7 @@ void session_forget(struct session *session)
 	if (!session)
 		return;
 	join_free(&session->join);
+	close_fd(&session->helper_pidfd);
 	close_fd(&session->socket);
 	free(session->helper);
 	free(session);

@@ -22,20 +22,27 @@ enum session_outcome {
 };
 
 struct session_request {
-	const char *helper; /* absolute path */
-	const struct login *login; /* who, from identity_lookup() */
+	const struct login *login; /* who, from identity.h */
 	const char *tty, *rhost; /* or NULL */
-	unsigned int timeout_seconds; /* bounds everything that is waited for */
 	bool debug;
 };
 
 /*
+ * Start the helper (an absolute path), and the timeout, which bounds everything that is waited for
+ * until the session is open. Separate from session_open(), so that the caller asks NSS while the helper
+ * comes up. *ret_session is the caller's: to session_forget() when it does not come to be open, which
+ * ends the helper.
+ */
+int session_start(const char *helper, unsigned int timeout_seconds, struct session **ret_session,
+		  struct failure *reterr);
+
+/*
  * On failure the process is back where it was: namespaces, cgroups, cwd, OOM score (what stays is a
  * reduced bounding set, which can't be undone). *ret_notice then says what the user may be told.
- * With SESSION_CONFINED, *ret_session is the caller's, to end by one of the two below.
+ * The session stays the caller's: with SESSION_CONFINED to session_close(), else to session_forget().
  */
-int session_open(const struct session_request *request, enum session_outcome *ret_outcome,
-		 struct session **ret_session, enum reply_notice *ret_notice,
+int session_open(struct session *session, const struct session_request *request,
+		 enum session_outcome *ret_outcome, enum reply_notice *ret_notice,
 		 struct failure *reterr);
 
 /*

@@ -180,9 +180,8 @@ static int run_spawn(struct spawn *spawn, struct failure *reterr)
 	return 0;
 }
 
-int spawn_helper(const char *path, const char *mode, const struct message_head *message,
-		 unsigned int alarm_seconds, int *ret_socket, int *ret_pidfd,
-		 struct failure *reterr)
+int spawn_helper(const char *path, const char *mode, unsigned int alarm_seconds, int *ret_socket,
+		 int *ret_pidfd, struct failure *reterr)
 {
 	_close_ int ours = -1, theirs = -1;
 	int pair[2];
@@ -199,12 +198,8 @@ int spawn_helper(const char *path, const char *mode, const struct message_head *
 			      .mode = mode,
 			      .alarm_seconds = alarm_seconds,
 			      .socket = theirs};
-	int r = 0;
+	int r = run_spawn(&spawn, reterr);
 
-	if (message)
-		r = protocol_send(ours, message, message->size, NULL, 0, reterr);
-	if (r == 0)
-		r = run_spawn(&spawn, reterr);
 	if (r < 0)
 		return r;
 

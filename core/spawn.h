@@ -17,13 +17,11 @@
 #define SPAWN_SOCKET 3 /* the helper's end */
 
 /*
- * Run `path` (with `mode` as its one argument, or none when NULL). `message` (or NULL) waits in its
- * socket already when it starts. alarm_seconds ends a helper that
+ * Run `path` (with `mode` as its one argument, or none when NULL). alarm_seconds ends a helper that
  * never becomes a warden. *ret_socket is the caller's end (SOCK_SEQPACKET, close-on-exec),
  * *ret_pidfd the helper's pidfd; both are the caller's to close.
  */
-int spawn_helper(const char *path, const char *mode, const struct message_head *message,
-		 unsigned int alarm_seconds, int *ret_socket, int *ret_pidfd,
-		 struct failure *reterr);
+int spawn_helper(const char *path, const char *mode, unsigned int alarm_seconds, int *ret_socket,
+		 int *ret_pidfd, struct failure *reterr);
 
 #endif

@@ -25,7 +25,6 @@
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
-#include "helper/oom_score.h"
 #include "helper/sweep.h"
 #include "helper/warden.h"
 
@@ -47,7 +46,7 @@ struct opening {
 	struct message_reply reply;
 	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
 	size_t fd_count;
-	bool answered; /* the caller has its reply, or its verdict on having joined */
+	bool answered; /* the caller has its reply, so it is told of a failure by READY */
 };
 
 /* Policy errors go to the log whatever becomes of the login: the admin is to know. */
@@ -248,7 +247,20 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 		r = cgroup_create(cgroups, &opening->plan, reterr);
 	if (r == 0 && born_in_slice)
 		r = start_sandbox(opening, reterr);
-	return r < 0 ? r : show_cgroups(opening, reterr);
+	return r;
+}
+
+/* What the slice has used so far is not this session's; nothing, where it is new. */
+static void note_usage(struct warden *warden)
+{
+	bool fresh = warden->cgroups.count > 0;
+
+	for (size_t i = 0; i < warden->cgroups.count; i++)
+		fresh = fresh && warden->cgroups.hierarchies[i].created;
+	if (fresh)
+		warden->usage_at_start = (struct cgroup_usage){.cpu_usec = 0};
+	else
+		cgroup_read_usage(&warden->cgroups, &warden->usage_at_start);
 }
 
 static bool has_own_cgroup_ns(const struct opening *opening)
@@ -260,8 +272,7 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 {
 	struct message_reply *reply = &opening->reply;
 	const struct cgroup_set *cgroups = &opening->warden.cgroups;
-	int was = 0;
-	int r = cgroup_home(cgroups, opening->leader, reply->cgroup_home, reterr);
+	int r = sandbox_identify(&opening->warden.sandbox, opening->deadline_ms, reterr);
 
 	if (r == 0)
 		r = cgroup_open_joins(cgroups, opening->fds + 1, reterr);
@@ -269,17 +280,17 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 		return r;
 	opening->fds[0] = opening->warden.sandbox.init_pidfd;
 	opening->fd_count = 1 + cgroups->count;
-	r = oom_score_set(opening->leader, opening->plan.oom_score_adj, &was, reterr);
-	if (r < 0)
-		return r;
+	for (size_t i = 0; i < NS_TYPES; i++)
+		reply->ns_inodes[i] = opening->warden.sandbox.ids.inodes[i];
+	for (size_t i = 0; i < cgroups->count; i++)
+		cgroup_place_of(&cgroups->hierarchies[i], &reply->cgroups[i]);
 	reply->verdict = REPLY_CONFINED;
 	reply->namespaces = opening->warden.sandbox.clone_flags;
 	reply->bounding_set = opening->plan.bounding_set;
 	reply->no_new_privs = opening->plan.no_new_privs;
 	reply->cgroup_count = (uint32_t)cgroups->count;
 	memcpy(reply->id, opening->warden.info.id, sizeof(reply->id));
-	reply->oom_score_adj_was = was;
-	reply->oom_score_adj_changed = was != opening->plan.oom_score_adj;
+	reply->oom_score_adj = opening->plan.oom_score_adj;
 	r = protocol_send(SPAWN_SOCKET, reply, sizeof(*reply), opening->fds, opening->fd_count,
 			  reterr);
 	for (size_t i = 1; i < opening->fd_count; i++)
@@ -289,45 +300,27 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
-/*
- * PID 1 and the caller each finish their part, at the same time. Then look from here, where nothing
- * inside can lie about it: is the caller where it says?
- */
-static int verify_joined(struct opening *opening, struct failure *reterr)
+/* PID 1 and the caller each finish their part, at the same time. */
+static int finish_sandbox(struct opening *opening, struct failure *reterr)
 {
 	struct sandbox *sandbox = &opening->warden.sandbox;
-	struct message_plain joined;
-	struct ns_ids ids;
 	int r = has_own_cgroup_ns(opening) ? 0
 					   : sandbox_finish(sandbox, opening->deadline_ms, reterr);
 
-	if (r < 0)
-		return r;
-	r = protocol_receive(SPAWN_SOCKET, MESSAGE_JOINED, &joined, sizeof(joined), NULL, NULL,
-			     opening->deadline_ms, reterr);
-
-	if (r == 0)
-		r = sandbox_confirm(sandbox, opening->deadline_ms, reterr);
-	if (r == 0)
-		r = ns_identify(opening->leader, sandbox->clone_flags, &ids, reterr);
-	if (r == 0)
-		r = ns_compare(&sandbox->ids, &ids, sandbox->clone_flags, reterr);
-	if (r == 0)
-		r = cgroup_verify(&opening->warden.cgroups, opening->leader, reterr);
-	return r;
+	return r < 0 ? r : sandbox_confirm(sandbox, opening->deadline_ms, reterr);
 }
 
-static int send_verified(const struct failure *failure)
+static int send_ready(const struct failure *failure)
 {
-	struct message_verified verified;
+	struct message_ready ready;
 	struct failure ignored;
 
-	memset(&verified, 0, sizeof(verified));
-	protocol_head(&verified.head, MESSAGE_VERIFIED, sizeof(verified));
-	verified.good = failure == NULL;
+	memset(&ready, 0, sizeof(ready));
+	protocol_head(&ready.head, MESSAGE_READY, sizeof(ready));
+	ready.good = failure == NULL;
 	if (failure)
-		memcpy(verified.text, failure->text, sizeof(verified.text));
-	return protocol_send(SPAWN_SOCKET, &verified, sizeof(verified), NULL, 0, &ignored);
+		memcpy(ready.text, failure->text, sizeof(ready.text));
+	return protocol_send(SPAWN_SOCKET, &ready, sizeof(ready), NULL, 0, &ignored);
 }
 
 static void fill_info(struct opening *opening)
@@ -372,20 +365,33 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 		r = make_sandbox(opening, reterr);
 	if (r < 0)
 		return r;
-	/* PID 1 makes its cgroup namespace itself, in the slice: there is none to join before. */
-	if (has_own_cgroup_ns(opening))
-		r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
+	note_usage(warden);
+	/*
+	 * The caller's part takes longer than what is left of PID 1's, so it is woken first. But PID 1
+	 * makes its cgroup namespace itself, in the slice: there is none to join before.
+	 */
+	if (has_own_cgroup_ns(opening)) {
+		r = show_cgroups(opening, reterr);
+		if (r == 0)
+			r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
+	}
 	if (r == 0)
 		r = send_reply(opening, reterr);
 	if (r < 0)
 		return r;
-	/* While the caller joins. */
+	if (!has_own_cgroup_ns(opening))
+		r = show_cgroups(opening, reterr);
+	cgroup_close(&warden->cgroups);
+	if (r == 0)
+		r = finish_sandbox(opening, reterr);
+	if (r < 0) {
+		(void)send_ready(reterr);
+		return r;
+	}
+	/* A caller that has gone meanwhile is seen by its pidfd. */
+	(void)send_ready(NULL);
 	fill_info(opening);
-	cgroup_read_usage(&warden->cgroups, &warden->usage_at_start);
-	r = verify_joined(opening, reterr);
-	if (r < 0)
-		(void)send_verified(reterr);
-	return r < 0 ? r : send_verified(NULL);
+	return 0;
 }
 
 static void forget_opening(struct opening *opening)
@@ -424,13 +430,6 @@ static int serve(struct opening *opening, struct warden *ret_warden)
 		return 1;
 	}
 	if (r < 0) {
-		struct failure ignored;
-		int was;
-
-		/* A caller that has its reply puts its own score back. */
-		if (!opening->answered && opening->reply.oom_score_adj_changed)
-			(void)oom_score_set(opening->leader, opening->reply.oom_score_adj_was, &was,
-					    &ignored);
 		/* Clean up first: who has been refused finds nothing left. */
 		warden_abort(&opening->warden);
 		if (!opening->answered)

@@ -275,9 +275,19 @@ int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure 
 
 	if (got < 0)
 		return got;
-	if (got != READY_SIZE)
-		return misbirth(&said, got, reterr);
-	return ns_identify(sandbox->init_pid, sandbox->clone_flags, &sandbox->ids, reterr);
+	return got == READY_SIZE ? 0 : misbirth(&said, got, reterr);
+}
+
+int sandbox_identify(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)
+{
+	struct failure finishing;
+
+	if (ns_identify(sandbox->init_pid, sandbox->clone_flags, &sandbox->ids, reterr) == 0)
+		return 0;
+	/* It has ended, most likely, and said why. */
+	if (sandbox_finish(sandbox, deadline_ms, &finishing) < 0)
+		*reterr = finishing;
+	return -reterr->err;
 }
 
 int sandbox_confirm(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr)

@@ -19,7 +19,7 @@ struct sandbox {
 	int go_fd; /* until sandbox_go() */
 	int error_fd; /* until sandbox_confirm() */
 	uint64_t clone_flags;
-	struct ns_ids ids; /* after sandbox_finish() */
+	struct ns_ids ids; /* after sandbox_identify() */
 };
 
 /*
@@ -38,6 +38,12 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
  */
 int sandbox_go(struct sandbox *sandbox, const int *views, size_t view_count,
 	       struct failure *reterr);
+
+/*
+ * Fill in `ids`, from outside. A cgroup namespace is there only after sandbox_finish(). Where PID 1
+ * has ended, its reason is the failure.
+ */
+int sandbox_identify(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);
 
 /* Wait until it has. Its namespaces can be joined before, but are whole only then. */
 int sandbox_finish(struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);

@@ -61,12 +61,32 @@ static int refuse(pam_handle_t *pamh, int flags, const struct options *options, 
 	return PAM_SESSION_ERR;
 }
 
-static int open_session(pam_handle_t *pamh, const char *user, const struct options *options,
-			enum reply_notice *ret_notice, struct failure *reterr)
+/* NSS is asked for the groups while the helper comes up. */
+static int ask(pam_handle_t *pamh, const struct passwd *passwd, const char *service,
+	       const struct options *options, struct session *session,
+	       enum session_outcome *ret_outcome, enum reply_notice *ret_notice,
+	       struct failure *reterr)
 {
 	__attribute__((cleanup(identity_free))) struct login login = {0};
+	struct session_request request = {
+		.login = &login,
+		.tty = item(pamh, PAM_TTY),
+		.rhost = item(pamh, PAM_RHOST),
+		.debug = options->debug,
+	};
+	int r = identity_of(passwd, service, &login, reterr);
+
+	if (r == 0)
+		r = identity_add_groups(&login, reterr);
+	return r < 0 ? r : session_open(session, &request, ret_outcome, ret_notice, reterr);
+}
+
+static int open_session(pam_handle_t *pamh, const struct passwd *passwd,
+			const struct options *options, enum reply_notice *ret_notice,
+			struct failure *reterr)
+{
 	struct session *session = NULL;
-	enum session_outcome outcome;
+	enum session_outcome outcome = SESSION_IGNORED;
 	const void *earlier = NULL;
 	const char *service = item(pamh, PAM_SERVICE);
 
@@ -74,25 +94,15 @@ static int open_session(pam_handle_t *pamh, const char *user, const struct optio
 		return failure_say(reterr, EALREADY, "this PAM handle has a session open already");
 	if (!service)
 		return failure_say(reterr, EINVAL, "PAM has no service name");
-	int r = identity_lookup(user, service, &login, reterr);
+	int r = session_start(options->helper, options->timeout, &session, reterr);
 
 	if (r < 0)
 		return r;
-	struct session_request request = {
-		.helper = options->helper,
-		.login = &login,
-		.tty = item(pamh, PAM_TTY),
-		.rhost = item(pamh, PAM_RHOST),
-		.timeout_seconds = options->timeout,
-		.debug = options->debug,
-	};
-
-	r = session_open(&request, &outcome, &session, ret_notice, reterr);
-
-	if (r < 0)
-		return r;
-	if (outcome == SESSION_IGNORED)
-		return PAM_IGNORE;
+	r = ask(pamh, passwd, service, options, session, &outcome, ret_notice, reterr);
+	if (r < 0 || outcome == SESSION_IGNORED) {
+		session_forget(session);
+		return r < 0 ? r : PAM_IGNORE;
+	}
 	if (pam_set_data(pamh, DATA_NAME, session, forget_data) != PAM_SUCCESS) {
 		struct failure closing;
 
@@ -100,7 +110,7 @@ static int open_session(pam_handle_t *pamh, const char *user, const struct optio
 		return failure_set(reterr, ENOMEM, "keep the session in the PAM handle");
 	}
 	if (options->debug)
-		pam_syslog(pamh, LOG_DEBUG, "session of %s is in sandbox %s", user,
+		pam_syslog(pamh, LOG_DEBUG, "session of %s is in sandbox %s", passwd->pw_name,
 			   session_id(session));
 	return PAM_SUCCESS;
 }
@@ -128,7 +138,7 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 		__attribute__((cleanup(identity_free))) struct login login = {0};
 
 		/* Once more, for the reason: an NSS that fails is not one that knows no such user. */
-		bad_options = identity_lookup(user, "", &login, &failure);
+		bad_options = identity_find(user, "", &login, &failure);
 		if (bad_options == 0)
 			bad_options = failure_say(&failure, EAGAIN,
 						  "NSS knew the user only when asked again");
@@ -140,7 +150,7 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 	}
 	if (bad_options < 0)
 		return refuse(pamh, flags, &options, user, notice, &failure);
-	int r = open_session(pamh, user, &options, &notice, &failure);
+	int r = open_session(pamh, passwd, &options, &notice, &failure);
 
 	return r < 0 ? refuse(pamh, flags, &options, user, notice, &failure) : r;
 }

@@ -34,8 +34,8 @@ static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 		return PROTOCOL_REQUEST_SIZE(size > 0 ? data[size - 1] : 0);
 	case MESSAGE_REPLY:
 		return sizeof(struct message_reply);
-	case MESSAGE_VERIFIED:
-		return sizeof(struct message_verified);
+	case MESSAGE_READY:
+		return sizeof(struct message_ready);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
 	default:
@@ -91,11 +91,12 @@ static void check_reply(const struct message_reply *reply)
 {
 	require(reply->verdict <= REPLY_CONFINED && reply->notice <= NOTICE_SESSIONS_MAX &&
 			reply->cgroup_count <= PROTOCOL_CGROUPS_MAX &&
-			abs(reply->oom_score_adj_was) <= 1000,
+			abs(reply->oom_score_adj) <= 1000,
 		"a reply's numbers");
 	require(ENDS(reply->id) && ENDS(reply->text), "a reply's texts end");
 	for (size_t i = 0; i < PROTOCOL_CGROUPS_MAX; i++)
-		require(ENDS(reply->cgroup_home[i]), "a reply's paths end");
+		require(ENDS(reply->cgroups[i].mount) && ENDS(reply->cgroups[i].controller),
+			"a reply's cgroups end");
 }
 
 static void check_info(const struct message_info *info)
@@ -129,8 +130,8 @@ static int check(const char *bytes, size_t size, enum message_type type)
 		check_reply((const struct message_reply *)bytes);
 	else if (type == MESSAGE_INFO)
 		check_info((const struct message_info *)bytes);
-	else if (type == MESSAGE_VERIFIED)
-		require(ENDS(((const struct message_verified *)bytes)->text), "its text ends");
+	else if (type == MESSAGE_READY)
+		require(ENDS(((const struct message_ready *)bytes)->text), "its text ends");
 	return 0;
 }
 

@@ -23,7 +23,7 @@ union any {
 	struct message_plain plain;
 	struct message_request request;
 	struct message_reply reply;
-	struct message_verified verified;
+	struct message_ready ready;
 	struct message_info info;
 };
 
@@ -34,8 +34,8 @@ static size_t size_of(enum message_type type)
 		return PROTOCOL_REQUEST_SIZE(0);
 	case MESSAGE_REPLY:
 		return sizeof(struct message_reply);
-	case MESSAGE_VERIFIED:
-		return sizeof(struct message_verified);
+	case MESSAGE_READY:
+		return sizeof(struct message_ready);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
 	default:
@@ -119,11 +119,11 @@ static void the_size_in_the_head_must_agree(void **state)
 
 static void another_magic_is_not_ours(void **state)
 {
-	_free_ union any *any = make(MESSAGE_JOINED);
+	_free_ union any *any = make(MESSAGE_CLOSE);
 
 	(void)state;
 	any->head.magic ^= 1;
-	assert_int_equal(check(any, size_of(MESSAGE_JOINED), MESSAGE_JOINED), -EPROTO);
+	assert_int_equal(check(any, size_of(MESSAGE_CLOSE), MESSAGE_CLOSE), -EPROTO);
 }
 
 static void another_version_is_said_to_be_one(void **state)
@@ -171,9 +171,11 @@ static const struct {
 	TEXT(MESSAGE_REQUEST, message_request, rhost),
 	TEXT(MESSAGE_REPLY, message_reply, id),
 	TEXT(MESSAGE_REPLY, message_reply, text),
-	TEXT(MESSAGE_REPLY, message_reply, cgroup_home[0]),
-	TEXT(MESSAGE_REPLY, message_reply, cgroup_home[PROTOCOL_CGROUPS_MAX - 1]),
-	TEXT(MESSAGE_VERIFIED, message_verified, text),
+	TEXT(MESSAGE_REPLY, message_reply, cgroups[0].mount),
+	TEXT(MESSAGE_REPLY, message_reply, cgroups[0].controller),
+	TEXT(MESSAGE_REPLY, message_reply, cgroups[PROTOCOL_CGROUPS_MAX - 1].mount),
+	TEXT(MESSAGE_REPLY, message_reply, cgroups[PROTOCOL_CGROUPS_MAX - 1].controller),
+	TEXT(MESSAGE_READY, message_ready, text),
 	TEXT(MESSAGE_INFO, message_info, id),
 	TEXT(MESSAGE_INFO, message_info, user),
 	TEXT(MESSAGE_INFO, message_info, service),
@@ -220,9 +222,8 @@ static const struct {
 	NUMBER(MESSAGE_REPLY, message_reply, cgroup_count, PROTOCOL_CGROUPS_MAX,
 	       PROTOCOL_CGROUPS_MAX + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, cgroup_count, 0, UINT32_MAX),
-	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj_changed, 1, 2),
-	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj_was, 1000, 1001),
-	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj_was, -1000, -1001),
+	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj, 1000, 1001),
+	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj, -1000, -1001),
 };
 
 static void numbers_out_of_range_are_refused(void **state)
@@ -392,8 +393,8 @@ static void descriptors_nobody_asked_for_are_closed(void **state)
 	struct wire *wire = *state;
 	int sent[2] = {wire->theirs, wire->theirs};
 
-	send_good(wire, MESSAGE_JOINED, sent, 2);
-	assert_int_equal(receive(wire, MESSAGE_JOINED, NULL, NULL), -EPROTO);
+	send_good(wire, MESSAGE_CLOSE, sent, 2);
+	assert_int_equal(receive(wire, MESSAGE_CLOSE, NULL, NULL), -EPROTO);
 }
 
 static void descriptors_of_a_bad_message_are_closed(void **state)
@@ -455,14 +456,14 @@ static void too_many_descriptors_are_not_sent(void **state)
 static void a_longer_packet_is_refused(void **state)
 {
 	struct wire *wire = *state;
-	char bytes[sizeof(struct message_verified) + 1] = {0};
-	struct message_verified verified;
+	char bytes[sizeof(struct message_ready) + 1] = {0};
+	struct message_ready ready;
 	struct failure failure;
 
-	protocol_head((struct message_head *)bytes, MESSAGE_VERIFIED, sizeof(verified));
+	protocol_head((struct message_head *)bytes, MESSAGE_READY, sizeof(ready));
 	send_raw(wire, bytes, sizeof(bytes), 0);
-	assert_int_equal(protocol_receive(wire->ours, MESSAGE_VERIFIED, &verified, sizeof(verified),
-					  NULL, NULL, sys_now_ms() + SOON_MS, &failure),
+	assert_int_equal(protocol_receive(wire->ours, MESSAGE_READY, &ready, sizeof(ready), NULL,
+					  NULL, sys_now_ms() + SOON_MS, &failure),
 			 -EPROTO);
 }
 
