@@ -119,7 +119,8 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 {
 	struct spawn *spawn = arg;
 	char *argv[] = {(char *)"carrel-session", (char *)spawn->mode, NULL};
-	char *envp[] = {NULL};
+	/* For the warden: chunks kept for reuse would hold on to pages that are free otherwise. */
+	char *envp[] = {(char *)"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", NULL};
 	sigset_t none;
 
 	reset_signals();

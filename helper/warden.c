@@ -113,16 +113,20 @@ static void attend(struct warden *warden)
 	}
 }
 
-/*
- * Kill PID 1 and with it everything inside. Its exit waits for parents outside to reap their
- * children inside (sshd's monitor reaps after close_session has returned), so queries go on being
- * answered meanwhile.
- */
-static void end_sandbox(struct warden *warden)
+/* Kill PID 1, and with it everything inside. */
+static void kill_sandbox(struct warden *warden)
 {
 	/* Either ends it. */
 	close_fd(&warden->sandbox.link_fd);
 	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
+}
+
+/*
+ * PID 1's exit waits for parents outside to reap their children inside (sshd's monitor reaps after
+ * close_session has returned), so queries go on being answered meanwhile.
+ */
+static void await_end(struct warden *warden)
+{
 	while (!is_over(warden->sandbox.init_pidfd)) {
 		struct pollfd polls[] = {
 			{.fd = warden->sandbox.init_pidfd, .events = POLLIN},
@@ -266,9 +270,18 @@ void warden_run(struct warden *warden, bool log_end)
 	catch_term();
 	shed_memory();
 	attend(warden);
-	end_sandbox(warden);
+	kill_sandbox(warden);
 	cgroup_read_usage(&warden->cgroups, &usage);
+	/* Nothing is in the slice any more: it can go while PID 1, which was not in it, takes its time. */
+	bool idle = usage.processes == 0;
+
+	if (!idle) {
+		await_end(warden);
+		cgroup_read_usage(&warden->cgroups, &usage);
+	}
 	remove_all(warden);
+	if (idle)
+		await_end(warden);
 	if (log_end)
 		log_end_line(warden, &usage);
 }
