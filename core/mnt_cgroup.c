@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
 
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
@@ -47,44 +49,55 @@ int mnt_clone_slices(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS_
 	return r;
 }
 
-/*
- * Pile the mounts up on the first one, whose root `first_fd` is: detached in one go they cost one
- * grace period (synchronize_rcu_expedited() in namespace_unlock()) instead of one each, of 0.1 ms.
- * Returns how many are on it then.
- */
-static size_t pile_up(const struct cgroup_set *set, int first_fd)
+/* To the directory of the same name below root_fd. */
+static bool move_into(int root_fd, const char *mount, int mount_fd)
 {
-	size_t piled = 0;
+	_close_ int to_fd =
+		openat(root_fd, strrchr(mount, '/') + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	for (size_t i = 1; i < set->count; i++, piled++) {
-		_close_ int fd = open(set->hierarchies[i].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-		if (fd < 0 || sys_move_mount(fd, first_fd) < 0)
-			break;
-	}
-	return piled;
+	return to_fd >= 0 && sys_move_mount(mount_fd, to_fd) == 0;
 }
 
-/* Links are followed: the distribution may mount cpu,cpuacct and link cpu to it. /sys is root's. */
+/*
+ * v1 and hybrid: /sys/fs/cgroup is a tmpfs with a directory for each hierarchy. The mounts are moved
+ * into a clone of it, which is detached with all of them: that costs one grace period
+ * (synchronize_rcu_expedited() in namespace_unlock()) instead of one each, of 0.1 ms. The other
+ * hierarchies stay: runc does not start without that of devices. Returns how many have been detached.
+ */
+static size_t detach_together(const struct cgroup_set *set)
+{
+	int fds[PROTOCOL_CGROUPS_MAX];
+	struct statfs fs;
+	size_t opened = 0, moved = 0;
+
+	if (set->count < 2 || statfs(CGROUP_ROOT, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+		return 0;
+	_close_ int root_fd = open(CGROUP_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int clone_fd =
+		sys_open_tree(AT_FDCWD, CGROUP_ROOT, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	/* Before the clone covers them. Links are followed: cpu may be one to cpu,cpuacct. */
+	for (; opened < set->count; opened++) {
+		fds[opened] =
+			open(set->hierarchies[opened].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[opened] < 0)
+			break;
+	}
+	if (root_fd >= 0 && clone_fd >= 0 && sys_move_mount(clone_fd, root_fd) == 0) {
+		while (moved < opened &&
+		       move_into(clone_fd, set->hierarchies[moved].mount, fds[moved]))
+			moved++;
+		(void)sys_umount(CGROUP_ROOT, MNT_DETACH);
+	}
+	while (opened-- > 0)
+		(void)close(fds[opened]);
+	return moved;
+}
+
+/* /sys is root's, so paths can be trusted. */
 void mnt_detach_hierarchies(const struct cgroup_set *set)
 {
-	_close_ int first_fd = -1;
-	size_t piled = 0;
-	char path[40];
-
-	if (set->count > 1)
-		first_fd = open(set->hierarchies[0].mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (first_fd >= 0) {
-		piled = pile_up(set, first_fd);
-		/* By its descriptor: its name leads to the top of the pile. */
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", first_fd);
-		if (sys_umount(path, MNT_DETACH) < 0) {
-			for (size_t i = 0; i <= piled; i++)
-				(void)sys_umount(set->hierarchies[0].mount, MNT_DETACH);
-		}
-		piled++;
-	}
-	for (size_t i = piled; i < set->count; i++)
+	for (size_t i = detach_together(set); i < set->count; i++)
 		(void)sys_umount(set->hierarchies[i].mount, MNT_DETACH);
 }
 

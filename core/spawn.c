@@ -31,32 +31,42 @@ struct spawn {
  * What pam_limits or a hostile login left in the caller must not bind the helper. Where the
  * hard limit can't be raised (no CAP_SYS_RESOURCE) the soft one goes up to it.
  */
-static void reset_limits(void)
+static void reset_limit(int resource, rlim_t value)
 {
-	static const int unlimited[] = {RLIMIT_AS,  RLIMIT_CPU,	  RLIMIT_DATA,	RLIMIT_FSIZE,
-					RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_LOCKS, RLIMIT_MEMLOCK};
 	struct rlimit limit;
 
-	for (size_t i = 0; i < ARRAY_SIZE(unlimited); i++) {
-		limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
-		if (setrlimit(unlimited[i], &limit) == 0 || getrlimit(unlimited[i], &limit) < 0)
-			continue;
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(unlimited[i], &limit);
-	}
+	if (getrlimit(resource, &limit) < 0 || (limit.rlim_cur == value && limit.rlim_max == value))
+		return;
+	rlim_t hard = limit.rlim_max;
+
+	limit = (struct rlimit){value, value};
+	if (setrlimit(resource, &limit) == 0)
+		return;
+	limit = (struct rlimit){hard, hard};
+	(void)setrlimit(resource, &limit);
+}
+
+static void reset_limits(void)
+{
 	static const struct {
 		int resource;
 		rlim_t value;
-	} fixed[] = {{RLIMIT_NOFILE, 1024}, {RLIMIT_STACK, 8 << 20}, {RLIMIT_CORE, 0}};
+	} limits[] = {
+		{RLIMIT_AS, RLIM_INFINITY},
+		{RLIMIT_CPU, RLIM_INFINITY},
+		{RLIMIT_DATA, RLIM_INFINITY},
+		{RLIMIT_FSIZE, RLIM_INFINITY},
+		{RLIMIT_RSS, RLIM_INFINITY},
+		{RLIMIT_NPROC, RLIM_INFINITY},
+		{RLIMIT_LOCKS, RLIM_INFINITY},
+		{RLIMIT_MEMLOCK, RLIM_INFINITY},
+		{RLIMIT_NOFILE, 1024},
+		{RLIMIT_STACK, 8 << 20},
+		{RLIMIT_CORE, 0},
+	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
-		limit = (struct rlimit){fixed[i].value, fixed[i].value};
-		if (setrlimit(fixed[i].resource, &limit) == 0 ||
-		    getrlimit(fixed[i].resource, &limit) < 0)
-			continue;
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(fixed[i].resource, &limit);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		reset_limit(limits[i].resource, limits[i].value);
 }
 
 /*
@@ -153,7 +163,8 @@ __attribute__((no_sanitize_address)) static int fork_helper(void *arg)
 
 static int run_spawn(struct spawn *spawn, struct failure *reterr)
 {
-	char stacks[2][SPAWN_STACK] __attribute__((aligned(16)));
+	/* Not zeroed, whatever the compiler is told: that costs a page fault for each page. */
+	char stacks[2][SPAWN_STACK] __attribute__((aligned(16), uninitialized));
 	sigset_t all, saved;
 	int status = 0;
 	pid_t pid;

@@ -113,7 +113,7 @@ pam_cycle() { # SERVICE [ARGUMENT…]
 # What is there to measure: NAME and command, one a line; no command where the tool is missing.
 cycle_series() {
 	local gone
-	gone="-w $PREFIX/libexec/ $(slice_directories | sed 's/^/-g /' | tr '\n' ' ')"
+	gone="-w $PREFIX/libexec/ $(slice_directories "$BENCH_USER" | sed 's/^/-g /' | tr '\n' ' ')"
 	echo "floor $programs/floor"
 	echo "pam_permit $(pam_cycle permit)"
 	echo "pam_namespace$(namespace_installed && echo " $(in_own_mounts pam_cycle namespace)")"
@@ -146,9 +146,30 @@ start_listed() { # reads "NAME COMMAND…" lines
 	done
 }
 
+# Another user is logged in all the while, as on any host in use; then once more with nobody: that login
+# makes, and its logout removes, carrel.slice as well.
 measure_cycles() {
+	local other="$programs/pam_cycle -s carrel -d $PREFIX/pam.d -u $BENCH_OTHER hold 1"
+	local gone held=()
 	say "cycles: $RUNS rounds"
+	if carrel_installed; then
+		# shellcheck disable=SC2086
+		series_start other $other
+		held=(other)
+		order=()
+		read -r -t 60 -u "${from_fd[other]}" answer # ready
+		series_ask other
+	fi
 	start_listed < <(cycle_series)
+	rounds 3 cold "${order[@]}"
+	rounds "$RUNS" samples "${order[@]}"
+	series_stop "${order[@]}"
+	carrel_installed || return
+	series_ask other # closed
+	series_stop "${held[@]}"
+	pause 1
+	gone="-w $PREFIX/libexec/ $(slice_directories "$BENCH_USER" | sed 's/^/-g /' | tr '\n' ' ')"
+	start_listed < <(echo "first_floor $programs/floor"; echo "first_carrel $(pam_cycle carrel "$gone")")
 	rounds 3 cold "${order[@]}"
 	rounds "$RUNS" samples "${order[@]}"
 	series_stop "${order[@]}"

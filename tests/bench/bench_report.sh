@@ -74,6 +74,7 @@ report_cycles() {
 		esac
 		row $group 'floor' floor $column floor
 		row $group 'pam_carrel' pam_carrel $column floor
+		row $group 'the same, nobody else logged in' first_carrel $column first_floor
 		[ $group = gone ] && continue
 		row $group 'pam_namespace' pam_namespace $column floor
 		row $group 'pam_permit' pam_permit $column floor

@@ -7,6 +7,7 @@
 PREFIX=/opt/carrel-bench
 RUN=/run/carrel-bench
 BENCH_USER=carrel-bench
+BENCH_OTHER=carrel-bench-other # is logged in all the while
 SERVICES='plain carrel' # of sshd: /etc/pam.d/carrel-bench-NAME
 
 say() {
@@ -51,10 +52,12 @@ cgroup_mounts() {
 
 # Where the slice of the user is made, in each hierarchy.
 slice_directories() {
-	local uid mount
-	uid=$(id -u "$BENCH_USER" 2>/dev/null) || return 0
-	for mount in $(cgroup_mounts); do
-		echo "$mount/carrel.slice/user-$uid.slice"
+	local user uid mount
+	for user in ${1:-"$BENCH_USER" "$BENCH_OTHER"}; do
+		uid=$(id -u "$user" 2>/dev/null) || continue
+		for mount in $(cgroup_mounts); do
+			echo "$mount/carrel.slice/user-$uid.slice"
+		done
 	done
 }
 
@@ -97,7 +100,9 @@ clean() {
 	for service in $SERVICES; do
 		rm -f "/etc/pam.d/carrel-bench-$service"
 	done
-	id "$BENCH_USER" >/dev/null 2>&1 && userdel "$BENCH_USER"
+	for user in "$BENCH_USER" "$BENCH_OTHER"; do
+		id "$user" >/dev/null 2>&1 && userdel "$user"
+	done
 	! mountpoint -q "$RUN" || umount "$RUN"
 	rm -rf --one-file-system "$PREFIX" "$RUN"
 }
@@ -255,6 +260,7 @@ setup() {
 		mount -t tmpfs -o mode=755,nosuid,nodev carrel-bench "$RUN" || exit 1
 	chmod 0755 "$PREFIX" "$PREFIX/home"
 	useradd -M -d "$PREFIX/home" -s /bin/sh -p '*' "$BENCH_USER" || exit 1
+	useradd -M -d /nonexistent -s /bin/sh -p '*' "$BENCH_OTHER" || exit 1
 	chown "$BENCH_USER:" "$PREFIX/home"
 	install_carrel
 	install_services

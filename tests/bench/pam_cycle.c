@@ -40,6 +40,8 @@ static pam_handle_t *pam;
 /* Pidfds of what the open left running. */
 static struct pollfd watched[WATCHED_MAX];
 static size_t watched_count;
+static pid_t before[WATCHED_MAX];
+static size_t before_count;
 
 static int converse(int count, const struct pam_message **messages, struct pam_response **responses,
 		    void *data)
@@ -101,6 +103,16 @@ static void session_finish(void)
 	watched_count = 0;
 }
 
+/* Of another series' sessions, which live on. */
+static bool was_before(pid_t pid)
+{
+	for (size_t i = 0; i < before_count; i++) {
+		if (before[i] == pid)
+			return true;
+	}
+	return false;
+}
+
 static bool is_ours(const char *pid)
 {
 	char path[64], program[4096];
@@ -131,7 +143,7 @@ static int watch_processes(void)
 	}
 	while (watched_count < WATCHED_MAX && (entry = readdir(dir))) {
 		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) ||
-		    !is_ours(entry->d_name))
+		    was_before((pid_t)atoi(entry->d_name)) || !is_ours(entry->d_name))
 			continue;
 		/* pidfd_open counts in this process' own pid namespace: the host's. */
 		fd = (int)syscall(SYS_pidfd_open, (pid_t)atoi(entry->d_name), 0);
@@ -139,6 +151,26 @@ static int watch_processes(void)
 			watched[watched_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
 	closedir(dir);
+	return 0;
+}
+
+/* What runs when we start is not ours to wait for. */
+static int note_before(void)
+{
+	struct dirent *entry;
+	DIR *dir = prefix ? opendir("/proc") : NULL;
+
+	if (prefix && !dir) {
+		perror("pam_cycle: list processes");
+		return -1;
+	}
+	while (dir && before_count < WATCHED_MAX && (entry = readdir(dir))) {
+		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
+		    is_ours(entry->d_name))
+			before[before_count++] = (pid_t)atoi(entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
 	return 0;
 }
 
@@ -233,6 +265,8 @@ int main(int argc, char **argv)
 		perror("pam_cycle: open / and /proc");
 		return 1;
 	}
+	if (note_before() < 0)
+		return 1;
 	/* In the modes of many at once the others' sessions live on: only drained() can wait. */
 	if (optind >= argc || strcmp(argv[optind], "line") == 0 ||
 	    strcmp(argv[optind], "cycles") == 0)

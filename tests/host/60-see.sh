@@ -78,6 +78,10 @@ case_ "case 8: names in /sys/fs/cgroup"
 if [ -n "$(slice_dir memory "$UID_B")" ]; then
 	attack_shell "find /sys/fs/cgroup/ -name 'user-$UID_B.slice' 2>/dev/null"
 	attack_shell "find /sys/fs/cgroup/ -name 'carrel.slice' 2>/dev/null"
+	# Nor is the whole hierarchy still there, underneath.
+	where=/sys/fs/cgroup/memory
+	[ -d "$where" ] || where=/sys/fs/cgroup
+	attack_shell "awk '\$4 == \"/\" && \$5 == \"$where\"' /proc/self/mountinfo"
 else
 	fail_ "B has no slice"
 fi
