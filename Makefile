@@ -80,6 +80,7 @@ help:
 	@echo 'check         install what is needed, build, run all tests (as root)'
 	@echo 'check-unit    the pure parts (cmocka)'
 	@echo 'check-host    the module through libpam and a real sshd on 127.0.0.1 (as root)'
+	@echo 'endurance     10,000 logins, 5,000 live sandboxes (as root; not part of check)'
 	@echo 'sanitize      unit tests, module and helper under ASan and UBSan, then valgrind'
 	@echo 'fuzz-smoke    each fuzzer for a bounded time'
 	@echo 'bench         a table on stdout, build/bench.json beside it (as root)'

@@ -2,6 +2,7 @@
 #include "core/mnt.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -215,11 +216,14 @@ static int clone_tree(int fd, const char *path, struct failure *reterr)
 }
 
 /*
- * Open the user's home with the user's uid and primary group (setfsuid(2) affects this thread alone,
- * and takes the file capabilities away with it; supplementary groups stay root's). Returns O_PATH descriptor or -errno.
+ * Open the user's home with the user's uid and groups (setfsuid(2) takes the file capabilities away with
+ * it). Root's supplementary groups do not come back: carrel-init needs none. Returns O_PATH
+ * descriptor or -errno.
  */
 static int open_home(const struct mounter *mounter, int root_fd, const char *name)
 {
+	if (setgroups(mounter->login->gid_count, mounter->login->gids) < 0)
+		return -errno;
 	(void)setfsgid(mounter->login->gid);
 	(void)setfsuid(mounter->login->uid);
 	int fd = openat(root_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -227,6 +231,10 @@ static int open_home(const struct mounter *mounter, int root_fd, const char *nam
 
 	(void)setfsuid(0);
 	(void)setfsgid(0);
+	if (setgroups(0, NULL) < 0) {
+		err = errno;
+		close_fd(&fd);
+	}
 	return fd < 0 ? -err : fd;
 }
 

@@ -37,6 +37,18 @@ static bool ends(const char *text, size_t size)
 	return memchr(text, '\0', size) != NULL;
 }
 
+/* (gid_t)-1 is "no change" to the system calls that take it, which would be root's group. */
+static bool groups_good(const struct message_request *request)
+{
+	const char *names = (const char *)(request->gids + request->gid_count);
+
+	for (uint32_t i = 0; i < request->gid_count; i++) {
+		if (request->gids[i] == UINT32_MAX)
+			return false;
+	}
+	return request->group_bytes == 0 || names[request->group_bytes - 1] == '\0';
+}
+
 static bool request_good(const struct message_request *request)
 {
 	return ends(request->user, sizeof(request->user)) &&
@@ -45,19 +57,20 @@ static bool request_good(const struct message_request *request)
 	       ends(request->rhost, sizeof(request->rhost)) && request->user[0] != '\0' &&
 	       ends(request->home, sizeof(request->home)) && request->debug <= 1 &&
 	       request->timeout_ms > 0 && request->uid != UINT32_MAX &&
-	       (request->group_bytes == 0 || request->groups[request->group_bytes - 1] == '\0');
+	       request->gid != UINT32_MAX && groups_good(request);
 }
 
-/* The size that a message of this type must have; a request says itself how long its names are. */
+/* The size that a message of this type must have; a request says itself how many groups it has. */
 static size_t due_size(const void *bytes, size_t size, enum message_type type)
 {
 	const struct message_request *request = bytes;
 
 	if (type != MESSAGE_REQUEST)
 		return messages[type].size;
-	if (size < PROTOCOL_REQUEST_SIZE(0) || request->group_bytes > PROTOCOL_GROUPS_MAX)
+	if (size < PROTOCOL_REQUEST_SIZE(0, 0) || request->gid_count > PROTOCOL_GIDS_MAX ||
+	    request->group_bytes > PROTOCOL_GROUPS_MAX)
 		return 0;
-	return PROTOCOL_REQUEST_SIZE(request->group_bytes);
+	return PROTOCOL_REQUEST_SIZE(request->gid_count, request->group_bytes);
 }
 
 static bool reply_good(const struct message_reply *reply)

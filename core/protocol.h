@@ -40,6 +40,8 @@
 #define PROTOCOL_NS_TYPES 5 /* as ns.h has them */
 #define PROTOCOL_ID_MAX 48
 #define PROTOCOL_HOME_MAX 1024
+/* Of one user's groups; a request that has both still fits into a socket's default buffer. */
+#define PROTOCOL_GIDS_MAX 8192
 #define PROTOCOL_GROUPS_MAX 65536 /* bytes of all group names, with a NUL each */
 
 enum message_type {
@@ -68,23 +70,31 @@ struct message_plain {
 /*
  * Who logs in is the caller's to say: it is root, has its NSS modules loaded, and asks NSS for just
  * this anyway; so the helper can do without, which makes it small and quick to start. The one message
- * of variable size: it ends with group_bytes of group names, each with its NUL.
+ * of variable size: it ends with gid_count group ids (the primary one and those that have no name are
+ * among them), then group_bytes of group names, each with its NUL.
  */
 struct message_request {
 	struct message_head head;
 	uint32_t timeout_ms; /* what is left for everything the helper does */
 	uint32_t debug; /* 0 or 1 */
 	uint32_t uid, gid;
-	uint32_t group_bytes;
+	uint32_t gid_count, group_bytes;
 	char user[PROTOCOL_NAME_MAX]; /* as NSS has it (pw_name); all texts are NUL-terminated */
 	char home[PROTOCOL_HOME_MAX];
 	char service[PROTOCOL_NAME_MAX];
 	char tty[PROTOCOL_NAME_MAX]; /* or "" */
 	char rhost[PROTOCOL_NAME_MAX]; /* or "" */
-	char groups[PROTOCOL_GROUPS_MAX];
+	uint32_t gids[PROTOCOL_GIDS_MAX + PROTOCOL_GROUPS_MAX / sizeof(uint32_t)];
 };
-#define PROTOCOL_REQUEST_SIZE(group_bytes)                                                         \
-	(offsetof(struct message_request, groups) + (size_t)(group_bytes))
+#define PROTOCOL_REQUEST_SIZE(gid_count, group_bytes)                                              \
+	(offsetof(struct message_request, gids) + (size_t)(gid_count) * sizeof(uint32_t) +         \
+	 (size_t)(group_bytes))
+
+/* Where the group names are: behind as many ids as gid_count says. */
+static inline char *protocol_group_names(struct message_request *request)
+{
+	return (char *)(request->gids + request->gid_count);
+}
 
 enum reply_verdict {
 	REPLY_REFUSED, /* could not be confined: text says why */

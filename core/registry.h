@@ -57,7 +57,8 @@ int registry_unlink(const struct registry_user *user, const char *id, struct fai
 int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reterr);
 
 /*
- * Ask all wardens at once, waiting for the slowest until the deadline. *ret_infos is the caller's
+ * Ask all wardens at once, waiting for the slowest until the deadline, and a little beyond it while
+ * answers still come. *ret_infos is the caller's
  * to free; *ret_silent counts those that live but did not answer in time.
  */
 int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,

@@ -17,6 +17,8 @@
 #include "core/cleanup.h"
 #include "core/sys.h"
 
+#define QUIET_MS 200 /* without any answer, once the deadline is over */
+
 struct query {
 	struct pollfd *polls;
 	size_t count, room;
@@ -83,7 +85,11 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 	return r;
 }
 
-/* Returns how many asked wardens have ended meanwhile: they are neither live nor silent. */
+/*
+ * Until the deadline, and beyond it as long as answers come: with thousands of sandboxes, asking alone may
+ * have taken that long. Returns how many asked wardens have ended meanwhile: they are neither live nor
+ * silent.
+ */
 static size_t collect(struct query *query, int64_t deadline_ms)
 {
 	size_t left = query->count, ended = 0;
@@ -91,7 +97,9 @@ static size_t collect(struct query *query, int64_t deadline_ms)
 	while (left > 0) {
 		int64_t wait = deadline_ms - sys_now_ms();
 
-		if (wait <= 0 || poll(query->polls, query->count, (int)wait) < 0)
+		if (wait < QUIET_MS)
+			wait = QUIET_MS;
+		if (poll(query->polls, query->count, (int)wait) <= 0)
 			break;
 		for (size_t i = 0; i < query->count; i++) {
 			struct failure ignored;

@@ -68,17 +68,27 @@ static int check_caller(struct failure *reterr)
 	return 0;
 }
 
-/* All group names, one after the other, each with its NUL. */
-static int pack_groups(char *const *names, struct message_request *message, struct failure *reterr)
+/* All group ids, then all group names, one after the other, each with its NUL. */
+static int pack_groups(const struct login *login, struct message_request *message,
+		       struct failure *reterr)
 {
-	for (; names && *names; names++) {
-		size_t len = strlen(*names) + 1;
+	if (login->gid_count > PROTOCOL_GIDS_MAX)
+		return failure_say(reterr, E2BIG, "the user is in %zu groups, %d are allowed",
+				   login->gid_count, PROTOCOL_GIDS_MAX);
+	if (login->gid_count > 0)
+		memcpy(message->gids, login->gids, login->gid_count * sizeof(*login->gids));
+	message->gid_count = (uint32_t)login->gid_count;
 
-		if (len > sizeof(message->groups) - message->group_bytes)
+	char *names = protocol_group_names(message);
+
+	for (char *const *name = login->groups; name && *name; name++) {
+		size_t len = strlen(*name) + 1;
+
+		if (len > PROTOCOL_GROUPS_MAX - message->group_bytes)
 			return failure_say(reterr, E2BIG,
 					   "the names of the user's groups need more than %d bytes",
 					   PROTOCOL_GROUPS_MAX);
-		memcpy(message->groups + message->group_bytes, *names, len);
+		memcpy(names + message->group_bytes, *name, len);
 		message->group_bytes += (uint32_t)len;
 	}
 	return 0;
@@ -89,7 +99,7 @@ static int make_request(const struct session *session, const struct session_requ
 {
 	const struct login *login = request->login;
 
-	memset(message, 0, PROTOCOL_REQUEST_SIZE(0));
+	memset(message, 0, PROTOCOL_REQUEST_SIZE(0, 0));
 	message->timeout_ms = session->timeout_seconds * 1000;
 	message->debug = request->debug;
 	message->uid = login->uid;
@@ -112,9 +122,10 @@ static int make_request(const struct session *session, const struct session_requ
 		(void)protocol_text(message->tty, sizeof(message->tty), request->tty);
 	if (request->rhost)
 		(void)protocol_text(message->rhost, sizeof(message->rhost), request->rhost);
-	int r = pack_groups(login->groups, message, reterr);
+	int r = pack_groups(login, message, reterr);
 
-	protocol_head(&message->head, MESSAGE_REQUEST, PROTOCOL_REQUEST_SIZE(message->group_bytes));
+	protocol_head(&message->head, MESSAGE_REQUEST,
+		      PROTOCOL_REQUEST_SIZE(message->gid_count, message->group_bytes));
 	return r;
 }
 

@@ -77,23 +77,26 @@ static int load_policy(struct opening *opening, struct failure *reterr)
 static int unpack_login(struct opening *opening, struct failure *reterr)
 {
 	struct message_request *request = &opening->request;
+	char *names = protocol_group_names(request);
 	size_t count = 0, used = 0;
 
 	for (size_t i = 0; i < request->group_bytes; i++)
-		count += request->groups[i] == '\0';
+		count += names[i] == '\0';
 	opening->group_names = calloc(count + 1, sizeof(*opening->group_names));
 	if (!opening->group_names)
 		return failure_set(reterr, ENOMEM, "take in the user's groups");
 	for (size_t i = 0; i < count; i++) {
-		opening->group_names[i] = request->groups + used;
-		used += strlen(request->groups + used) + 1;
+		opening->group_names[i] = names + used;
+		used += strlen(names + used) + 1;
 	}
 	opening->login = (struct login){.user = request->user,
 					.uid = request->uid,
 					.gid = request->gid,
 					.home = request->home,
 					.service = request->service,
-					.groups = opening->group_names};
+					.groups = opening->group_names,
+					.gids = request->gids,
+					.gid_count = request->gid_count};
 	return 0;
 }
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper/sweep.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "core/cgroup.h"
@@ -14,6 +19,7 @@
 #define SWEEP_WAIT_MS 5000 /* for one user: processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
 #define SWEEP_AGAIN_MS 500
+#define SWEEP_SOME 16
 
 /* 1: a warden of the user's lives. */
 static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
@@ -73,4 +79,55 @@ int sweep_all(void)
 		result = sweep_users();
 	}
 	return result < 0;
+}
+
+/* The warden's pid in a socket's name (registry_listen), 0: there is none. */
+static pid_t pid_in(const char *name)
+{
+	const char *dash = strchr(name, '-');
+	char *end = NULL;
+	long pid = dash ? strtol(dash + 1, &end, 10) : 0;
+
+	return dash && (*end == '\0' || *end == '.') && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
+}
+
+/*
+ * Without a lock and without connecting, so it may be wrong either way: a user who is just logging in has no
+ * socket yet, and a pid may have been reused. sweep_once() looks again.
+ */
+static bool looks_left(uint32_t uid)
+{
+	char path[sizeof(CARREL_RUN) + 16];
+	const struct dirent *entry;
+	size_t sockets = 0, dead = 0;
+
+	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return false;
+	while (dead == 0 && (entry = readdir(dir))) {
+		pid_t pid = pid_in(entry->d_name);
+
+		sockets += pid > 0;
+		dead += pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+	}
+	(void)closedir(dir);
+	return dead > 0 || sockets == 0;
+}
+
+void sweep_some(void)
+{
+	_free_ uint32_t *uids = NULL;
+	struct failure ignored;
+	size_t count = 0;
+
+	if (registry_users(&uids, &count, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < count && i < SWEEP_SOME; i++) {
+		uint32_t uid = uids[((size_t)getpid() + i) % count];
+
+		if (looks_left(uid))
+			(void)sweep_once(uid, sys_now_ms(), &ignored);
+	}
 }

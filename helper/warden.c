@@ -16,6 +16,7 @@
 #include "core/registry.h"
 #include "core/sys.h"
 #include "helper/shed.h"
+#include "helper/sweep.h"
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 #define LOCK_WAIT_MS 10000
@@ -284,6 +285,7 @@ void warden_run(struct warden *warden, bool log_end)
 		await_end(warden);
 	if (log_end)
 		log_end_line(warden, &usage);
+	sweep_some();
 }
 
 void warden_abort(struct warden *warden)

@@ -27,11 +27,23 @@ static void require(int good, const char *what)
 	abort();
 }
 
+/* How many ids and bytes of names a whole request has: its last byte says. */
+static void group_sizes(const uint8_t *data, size_t size, uint32_t *ret_gids, uint32_t *ret_bytes)
+{
+	uint8_t last = size > 0 ? data[size - 1] : 0;
+
+	*ret_gids = last >> 5;
+	*ret_bytes = last & 31;
+}
+
 static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 {
+	uint32_t gids, group_bytes;
+
 	switch (type) {
 	case MESSAGE_REQUEST:
-		return PROTOCOL_REQUEST_SIZE(size > 0 ? data[size - 1] : 0);
+		group_sizes(data, size, &gids, &group_bytes);
+		return PROTOCOL_REQUEST_SIZE(gids, group_bytes);
 	case MESSAGE_REPLY:
 		return sizeof(struct message_reply);
 	case MESSAGE_READY:
@@ -63,10 +75,9 @@ static char *make(enum message_type type, unsigned int flags, const uint8_t *dat
 		}
 	}
 	if ((flags & FLAG_WHOLE) && type == MESSAGE_REQUEST) {
-		uint32_t group_bytes = (uint32_t)(length - PROTOCOL_REQUEST_SIZE(0));
+		struct message_request *request = (struct message_request *)bytes;
 
-		memcpy(bytes + offsetof(struct message_request, group_bytes), &group_bytes,
-		       sizeof(group_bytes));
+		group_sizes(data, size, &request->gid_count, &request->group_bytes);
 	}
 	*ret_size = length;
 	return bytes;
@@ -76,15 +87,21 @@ static char *make(enum message_type type, unsigned int flags, const uint8_t *dat
 
 static void check_request(const struct message_request *request, size_t size)
 {
-	require(size == PROTOCOL_REQUEST_SIZE(request->group_bytes), "the groups are all there");
+	const char *names = (const char *)(request->gids + request->gid_count);
+
+	require(size == PROTOCOL_REQUEST_SIZE(request->gid_count, request->group_bytes),
+		"the groups are all there");
 	require(ENDS(request->user) && request->user[0] && ENDS(request->home) &&
 			ENDS(request->service) && ENDS(request->tty) && ENDS(request->rhost),
 		"a request's texts end");
 	require(request->group_bytes <= PROTOCOL_GROUPS_MAX &&
-			(!request->group_bytes ||
-			 request->groups[request->group_bytes - 1] == '\0'),
+			(!request->group_bytes || names[request->group_bytes - 1] == '\0'),
 		"the last group's name ends");
-	require(request->uid != UINT32_MAX && request->timeout_ms > 0, "a request's numbers");
+	require(request->gid_count <= PROTOCOL_GIDS_MAX, "a request's group ids");
+	for (uint32_t i = 0; i < request->gid_count; i++)
+		require(request->gids[i] != UINT32_MAX, "a group id is one");
+	require(request->uid != UINT32_MAX && request->gid != UINT32_MAX && request->timeout_ms > 0,
+		"a request's numbers");
 }
 
 static void check_reply(const struct message_reply *reply)

@@ -312,6 +312,25 @@ policy_write '[host]' "home_roots = /home $SCRATCH/homes" '[default]' 'hide_home
 expect_blocked "$USER_A" ls -d "$SCRATCH/homes/other"
 expect_output "$USER_A" ssh_in "$USER_A" ls -A /home
 
+case_ "hide_homes and a home that only a supplementary group reaches"
+# Reached as the user, so with the user's groups: neither root's rights nor the primary group's are enough.
+wing=$SCRATCH/homes/wing
+groupadd -g $((CHECK_UID + 8)) carrel-wing && mkdir -p "$wing" && chgrp carrel-wing "$wing" &&
+	chmod 710 "$wing" && install -d -o "$USER_A" -g "$USER_A" -m 700 "$wing/$USER_A"
+usermod -d "$wing/$USER_A" "$USER_A"
+expect_fail setpriv --reuid "$UID_A" --regid "$UID_A" --clear-groups ls "$wing/$USER_A"
+expect_grep 'open: PAM_SESSION_ERR' steps start="$SERVICE_IN:$USER_A" open end
+expect_log "reach the home .* as its user: Permission denied"
+usermod -a -G carrel-wing "$USER_A"
+expect_output "$wing/$USER_A" ssh_in "$USER_A" 'cd && /bin/pwd'
+expect_output wing ssh_in "$USER_A" ls -A "$SCRATCH/homes"
+# No group of the user's, nor of the caller's, stays with PID 1.
+session_start wing in "$USER_A"
+expect_grep "^Groups:[[:space:]]*$" cat "/proc/$(init_pids)/status"
+session_end wing
+usermod -G '' -d "/home/$USER_A" "$USER_A" && groupdel carrel-wing
+rm -rf "$SCRATCH/homes"
+
 case_ "tmp_noexec"
 run_it="cp /bin/true /tmp/t && /tmp/t && rm /tmp/t"
 policy_default

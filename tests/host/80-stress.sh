@@ -31,8 +31,8 @@ stress()
 	[ "$STATUS" = 0 ] || fail_ "$(brief "$ERR") $(grep -m 1 '^wrong: ' <<<"$OUT")"
 }
 
-# A warden that was killed after it was told to close has nobody left who knows: the user's next login
-# and logout cleans up.
+# A warden that was killed after it was told to close has nobody left who knows: the next logout of
+# this user, or another, cleans up.
 login_once_each()
 {
 	local user
@@ -92,6 +92,17 @@ for ((i = 0; i < 12; i++)); do
 	login_once_each
 	expect_nothing_left 10
 done
+
+case_ "what a warden that was killed leaves, another user's logout takes away"
+# Its caller is killed too: nobody is left who knows.
+hold killed start="$SERVICE:$USER_A" open say=held sleep=60000
+warden=$(wardens_of "$UID_A")
+kill -9 "$warden" "$HELD"
+wait "$HELD" 2>/dev/null
+sleep 0.3
+[ -S "$CARREL_RUN_DIR/$UID_A/$UID_A-$warden" ] || fail_ "there is no socket: nothing was tested"
+expect_grep 'open: PAM_SUCCESS' steps start="$SERVICE:$USER_B" open close end
+expect_nothing_left 3
 
 case_ "case 41: a user who exchanges path components of what root mounts"
 # Root follows the policy into the user's own home. Where the path leads elsewhere for a moment, the

@@ -5,10 +5,14 @@ HOST_PROGRAMS := $(patsubst tests/host/src/%.c,$(BUILD)/tests/host/%,$(wildcard 
 check-host:
 	tests/host/run
 
+# Not part of `make check`. LOGINS=10000 SANDBOXES=5000: see tests/host/by-hand/endurance.sh.
+endurance:
+	tests/host/run by-hand/endurance
+
 host-programs: $(HOST_PROGRAMS)
 
 $(BUILD)/tests/host/%: tests/host/src/%.c $(wildcard tests/host/src/*.h)
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(FORTIFY) $(CFLAGS_ALL) -o $@ $< -Wl,--as-needed -lpam -lpthread -lrt
 
-.PHONY: check-host host-programs
+.PHONY: check-host endurance host-programs

@@ -1,5 +1,5 @@
 # sanitize: the unit tests, and the installed product as root, under gcc's AddressSanitizer (with its leak
-# check) and UndefinedBehaviorSanitizer, then what valgrind can run of it.
+# check) and UndefinedBehaviorSanitizer, then under valgrind.
 
 SANITIZE_CC ?= gcc
 

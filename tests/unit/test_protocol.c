@@ -31,7 +31,7 @@ static size_t size_of(enum message_type type)
 {
 	switch (type) {
 	case MESSAGE_REQUEST:
-		return PROTOCOL_REQUEST_SIZE(0);
+		return PROTOCOL_REQUEST_SIZE(0, 0);
 	case MESSAGE_REPLY:
 		return sizeof(struct message_reply);
 	case MESSAGE_READY:
@@ -215,6 +215,7 @@ static const struct {
 	NUMBER(MESSAGE_REQUEST, message_request, timeout_ms, UINT32_MAX, 0),
 	NUMBER(MESSAGE_REQUEST, message_request, debug, 1, 2),
 	NUMBER(MESSAGE_REQUEST, message_request, uid, UINT32_MAX - 1, UINT32_MAX),
+	NUMBER(MESSAGE_REQUEST, message_request, gid, UINT32_MAX - 1, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_CONFINED, REPLY_CONFINED + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_IGNORE, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, notice, NOTICE_SESSIONS_MAX, NOTICE_SESSIONS_MAX + 1),
@@ -250,41 +251,104 @@ static void a_request_needs_a_user(void **state)
 	assert_int_equal(check(any, size_of(MESSAGE_REQUEST), MESSAGE_REQUEST), -EPROTO);
 }
 
-static struct message_request *make_groups(uint32_t bytes)
+/* A request with as many groups and bytes of their names. */
+static struct message_request *make_groups(uint32_t gids, uint32_t bytes)
 {
 	struct message_request *request = calloc(1, sizeof(*request));
 
 	assert_non_null(request);
-	protocol_head(&request->head, MESSAGE_REQUEST, PROTOCOL_REQUEST_SIZE(bytes));
+	protocol_head(&request->head, MESSAGE_REQUEST, PROTOCOL_REQUEST_SIZE(gids, bytes));
 	request->timeout_ms = 1;
 	request->user[0] = 'a';
+	request->gid_count = gids;
 	request->group_bytes = bytes;
 	return request;
 }
 
+/* In memory of just this size: what is read beyond it is seen by ASan. */
+static int check_cut(const struct message_request *request, size_t size)
+{
+	_free_ char *cut = malloc(size);
+
+	assert_non_null(cut);
+	memcpy(cut, request, size);
+	return check(cut, size, MESSAGE_REQUEST);
+}
+
 static void groups_are_as_long_as_they_say(void **state)
 {
-	_free_ struct message_request *request = make_groups(8);
+	_free_ struct message_request *request = make_groups(0, 8);
 
 	(void)state;
-	memcpy(request->groups, "abc\0def", 8);
-	assert_int_equal(check(request, PROTOCOL_REQUEST_SIZE(8), MESSAGE_REQUEST), 0);
-	assert_int_equal(check(request, PROTOCOL_REQUEST_SIZE(9), MESSAGE_REQUEST), -EPROTO);
-	assert_int_equal(check(request, PROTOCOL_REQUEST_SIZE(7), MESSAGE_REQUEST), -EPROTO);
-	request->groups[7] = 'x';
-	assert_int_equal(check(request, PROTOCOL_REQUEST_SIZE(8), MESSAGE_REQUEST), -EPROTO);
+	memcpy(protocol_group_names(request), "abc\0def", 8);
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(0, 8)), 0);
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(0, 9)), -EPROTO);
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(0, 7)), -EPROTO);
+	protocol_group_names(request)[7] = 'x';
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(0, 8)), -EPROTO);
+}
+
+static void names_come_behind_the_ids(void **state)
+{
+	_free_ struct message_request *request = make_groups(3, 4);
+
+	(void)state;
+	assert_ptr_equal(protocol_group_names(request), &request->gids[3]);
+	memcpy(protocol_group_names(request), "abc", 4);
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 4)), 0);
+	/* The sum is the same, and what ends the names is another byte. */
+	request->gids[1] = 0x01010101;
+	request->gid_count = 1;
+	request->group_bytes = 12;
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 4)), 0);
+	request->gid_count = 4;
+	request->group_bytes = 0;
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 4)), 0);
+	request->gid_count = 5;
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 4)), -EPROTO);
+	request->gid_count = 2;
+	request->group_bytes = 4;
+	assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 4)), -EPROTO);
+}
+
+static void no_group_id_means_no_change(void **state)
+{
+	_free_ struct message_request *request = make_groups(3, 0);
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		request->gids[i] = UINT32_MAX - 1;
+		assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 0)), 0);
+		request->gids[i] = UINT32_MAX;
+		assert_int_equal(check_cut(request, PROTOCOL_REQUEST_SIZE(3, 0)), -EPROTO);
+		request->gids[i] = 0;
+	}
 }
 
 static void groups_end_at_their_limit(void **state)
 {
-	_free_ struct message_request *request = make_groups(PROTOCOL_GROUPS_MAX);
+	static const uint32_t over[][2] = {
+		{0, PROTOCOL_GROUPS_MAX + 1},
+		{PROTOCOL_GIDS_MAX + 1, 0},
+		{0, UINT32_MAX},
+		{UINT32_MAX, 0},
+		/* Their sizes, in 32 bits, come to little. */
+		{UINT32_MAX / 4 + 1, 0},
+		{UINT32_MAX / 4 + 1, PROTOCOL_GROUPS_MAX},
+	};
+	_free_ struct message_request *request =
+		make_groups(PROTOCOL_GIDS_MAX, PROTOCOL_GROUPS_MAX);
 
 	(void)state;
 	assert_int_equal(check(request, sizeof(*request), MESSAGE_REQUEST), 0);
-	for (uint32_t i = 0; i < 2; i++) {
-		request->group_bytes = i ? UINT32_MAX : PROTOCOL_GROUPS_MAX + 1;
-		request->head.size = (uint32_t)PROTOCOL_REQUEST_SIZE(request->group_bytes);
+	for (size_t i = 0; i < ARRAY_SIZE(over); i++) {
+		request->gid_count = over[i][0];
+		request->group_bytes = over[i][1];
+		request->head.size = (uint32_t)PROTOCOL_REQUEST_SIZE(over[i][0], over[i][1]);
 		assert_int_equal(check(request, sizeof(*request), MESSAGE_REQUEST), -EPROTO);
+		if (request->head.size <= sizeof(*request))
+			assert_int_equal(check(request, request->head.size, MESSAGE_REQUEST),
+					 -EPROTO);
 	}
 }
 
@@ -473,6 +537,18 @@ static void an_empty_packet_is_an_end(void **state)
 	assert_int_equal(receive(*state, MESSAGE_CLOSE, NULL, NULL), -ECONNRESET);
 }
 
+static void the_largest_request_comes_through(void **state)
+{
+	const struct wire *wire = *state;
+	_free_ struct message_request *request =
+		make_groups(PROTOCOL_GIDS_MAX, PROTOCOL_GROUPS_MAX);
+	struct failure failure;
+
+	assert_int_equal(protocol_send(wire->theirs, request, sizeof(*request), NULL, 0, &failure),
+			 0);
+	assert_int_equal(receive(wire, MESSAGE_REQUEST, NULL, NULL), 0);
+}
+
 static void the_peer_has_gone(void **state)
 {
 	struct wire *wire = *state;
@@ -546,6 +622,8 @@ int main(void)
 		cmocka_unit_test(numbers_out_of_range_are_refused),
 		cmocka_unit_test(a_request_needs_a_user),
 		cmocka_unit_test(groups_are_as_long_as_they_say),
+		cmocka_unit_test(names_come_behind_the_ids),
+		cmocka_unit_test(no_group_id_means_no_change),
 		cmocka_unit_test(groups_end_at_their_limit),
 		cmocka_unit_test(texts_fit_or_are_not_copied),
 		over_wire(every_type_comes_through),
@@ -556,6 +634,7 @@ int main(void)
 		over_wire(too_many_descriptors_are_not_sent),
 		over_wire(a_longer_packet_is_refused),
 		over_wire(an_empty_packet_is_an_end),
+		over_wire(the_largest_request_comes_through),
 		over_wire(the_peer_has_gone),
 		over_wire(what_was_sent_before_the_end_counts),
 		over_wire(waiting_ends_with_the_deadline),

@@ -65,6 +65,14 @@ static pid_t helper_of(pid_t caller)
 	return (pid_t)atoi(pid);
 }
 
+static void forget_helper(pid_t caller)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/pids/%d", options.directory, caller);
+	(void)unlink(path);
+}
+
 static pid_t init_of(pid_t helper)
 {
 	char path[64], children[256];
@@ -76,7 +84,6 @@ static pid_t init_of(pid_t helper)
 /* Kill the target of this login, a random while after it is there. The caller is not reaped yet. */
 static bool strike(enum target target, pid_t caller)
 {
-	char path[PATH_MAX];
 	int64_t end_ms = now_ms() + 2000;
 	int fd = -1;
 
@@ -95,8 +102,6 @@ static bool strike(enum target target, pid_t caller)
 		if (fd < 0)
 			(void)usleep(200);
 	}
-	(void)snprintf(path, sizeof(path), "%s/pids/%d", options.directory, caller);
-	(void)unlink(path);
 	if (fd < 0)
 		return false;
 	bool struck = pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
@@ -146,6 +151,8 @@ static void one_login(struct login_result *result, struct totals *totals, unsign
 		target = NOBODY;
 	while (waitpid(caller, &status, 0) < 0 && errno == EINTR)
 		;
+	/* Pids come round: a later caller's helper is not the one that is written down here. */
+	forget_helper(caller);
 	enum login_outcome outcome = login_judge(result, status, why);
 
 	count(totals, target, outcome, why, result);
