@@ -68,6 +68,13 @@ uninstall:
 dist:
 	git archive --format=tar.gz --prefix=carrel-$(VERSION)/ -o carrel-$(VERSION).tar.gz HEAD
 
+# Packages of the tree as it is, committed or not, in $(BUILD)/deb and $(BUILD)/rpm; see packaging/.
+deb:
+	packaging/build-deb $(BUILD)/deb
+
+rpm:
+	packaging/build-rpm $(BUILD)/rpm
+
 format-check:
 	clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
 
@@ -86,7 +93,8 @@ help:
 	@echo 'bench         a table on stdout, build/bench.json beside it (as root)'
 	@echo 'analyze       clang-tidy and gcc -fanalyzer'
 	@echo 'format-check  clang-format, nothing written'
+	@echo 'deb, rpm      packages, in build/deb and build/rpm'
 	@echo 'install, uninstall, dist, clean'
 	@echo 'Variables: CC BUILD WERROR=1 DESTDIR PREFIX SYSCONFDIR LOCALSTATEDIR RUNSTATEDIR PAMDIR'
 
-.PHONY: all demo check install uninstall dist format-check clean help
+.PHONY: all demo check install uninstall dist deb rpm format-check clean help

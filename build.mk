@@ -99,4 +99,4 @@ $(BUILD)/carrel-init: $(INIT_SRC)
 	$(CC) -I. $(INIT_CFLAGS) -MMD -MP -MF $(BUILD)/carrel-init.d -nostdlib -static-pie \
 		-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none -Wl,-z,nodlopen -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

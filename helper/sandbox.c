@@ -16,6 +16,7 @@
 #include "core/mnt_cgroup.h"
 #include "core/protocol.h"
 #include "core/sys.h"
+#include "helper/init_limits.h"
 
 #define LOW_FDS 16 /* the helper's own are below */
 #define INIT_LINK 3 /* carrel-init's only descriptor */
@@ -26,6 +27,7 @@ struct birth {
 	const struct plan *plan;
 	const struct login *login;
 	const struct cgroup_set *set;
+	const struct init_limits *limits;
 	int init_fd, link_fd, go_fd, error_fd;
 	bool in_v2;
 };
@@ -113,6 +115,7 @@ static int become_init(const struct birth *birth, struct failure *reterr)
 	    (keep_high > keep_low + 1 && sys_close_range(keep_low + 1, keep_high - 1) < 0) ||
 	    sys_close_range(keep_high + 1, ~0U) < 0)
 		return failure_set(reterr, errno, "close what carrel-init does not need");
+	init_limits_take(birth->limits);
 	r = caps_keep_only(CAPS_NONE, reterr);
 	if (r < 0)
 		return r;
@@ -176,6 +179,7 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	_close_ int link_read = -1, link_write = -1, go_read = -1, go_write = -1;
 	_close_ int error_read = -1, error_write = -1;
 	uint64_t flags = ns_clone_flags(plan->namespaces);
+	struct init_limits limits;
 	int pidfd = -1;
 	int r = make_pipe(&link_read, &link_write, reterr);
 
@@ -185,6 +189,7 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		r = make_pipe(&error_read, &error_write, reterr);
 	if (r < 0)
 		return r;
+	init_limits_read(&limits);
 	struct clone_args args = {
 		/* The cgroup namespace comes later, once PID 1 is in the slice. */
 		.flags = (flags & ~(uint64_t)CLONE_NEWCGROUP) | CLONE_PIDFD |
@@ -201,6 +206,7 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		struct birth birth = {.plan = plan,
 				      .login = login,
 				      .set = set,
+				      .limits = &limits,
 				      .init_fd = init_fd,
 				      .link_fd = link_read,
 				      .go_fd = go_read,

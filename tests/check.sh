@@ -44,6 +44,7 @@ stage fuzz fuzz-smoke
 stage analyze analyze
 stage host check-host
 stage sanitize sanitize
+stage packages check-packages
 
 if [ "$skipped" -gt 0 ]; then
 	echo "$passed passed, $failed failed, $skipped skipped"

@@ -20,4 +20,12 @@ check-compilers:
 		else echo "not ok builds with $$cc and -Werror"; failed=$$((failed + 1)); fi; done; \
 	echo "compilers: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
-.PHONY: check-shape check-compilers
+# What is in the packages; then, in Debian guests, what installing them does.
+check-packages:
+	tests/packaging/run $(BUILD)
+
+SUITES ?= bookworm trixie
+check-guest-packages:
+	BUILD=$(BUILD) tests/packaging/guest $(SUITES)
+
+.PHONY: check-shape check-compilers check-packages check-guest-packages
