@@ -215,7 +215,7 @@ static const struct {
 	NUMBER(MESSAGE_REQUEST, message_request, uid, UINT32_MAX - 1, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_CONFINED, REPLY_CONFINED + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_IGNORE, UINT32_MAX),
-	NUMBER(MESSAGE_REPLY, message_reply, notice, NOTICE_SESSIONS_MAX, NOTICE_SESSIONS_MAX + 1),
+	NUMBER(MESSAGE_REPLY, message_reply, notice, NOTICE_FROZEN, NOTICE_FROZEN + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, no_new_privs, 1, 2),
 	NUMBER(MESSAGE_REPLY, message_reply, cgroup_count, PROTOCOL_CGROUPS_MAX,
 	       PROTOCOL_CGROUPS_MAX + 1),
