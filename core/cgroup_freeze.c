@@ -132,7 +132,8 @@ static int read_procs(int dir_fd, pid_t **ret_pids, size_t *ret_count, struct fa
 			pid_t *more = reallocarray(pids, room = room * 2 + 64, sizeof(*pids));
 
 			if (!more)
-				return failure_set(reterr, ENOMEM, "read the processes of a cgroup");
+				return failure_set(reterr, ENOMEM,
+						   "read the processes of a cgroup");
 			pids = more;
 		}
 		pids[count++] = (pid_t)pid;
@@ -318,8 +319,8 @@ static bool is_dying(pid_t pid)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *line = strstr(text, names[i]);
 
-		if (line && strtoull(line + strlen(names[i]), NULL, 16) &
-				    (UINT64_C(1) << (SIGKILL - 1)))
+		if (line &&
+		    strtoull(line + strlen(names[i]), NULL, 16) & (UINT64_C(1) << (SIGKILL - 1)))
 			return true;
 	}
 	return false;

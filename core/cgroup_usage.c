@@ -114,8 +114,8 @@ int cgroup_dirs_of_self(uint32_t uid, struct cgroup_dirs *ret_dirs)
 			const struct cgroup_hierarchy *hierarchy =
 				set.where[i] < 0 ? NULL : &set.hierarchies[set.where[i]];
 
-			if (!hierarchy || !is_line_of(number, names, hierarchy->v2,
-						      cgroup_controllers[i].name))
+			if (!hierarchy ||
+			    !is_line_of(number, names, hierarchy->v2, cgroup_controllers[i].name))
 				continue;
 			slice_of(hierarchy, line, uid, dirs.paths[i], sizeof(dirs.paths[i]));
 			any = any || dirs.paths[i][0] != '\0';
@@ -178,8 +178,8 @@ static int parse_cpu_max(const char *text, bool v2, uint64_t *ret_percent)
 	}
 	if (blank && (!v2 || convert_unsigned(blank + 1, 1, UINT32_MAX, &period) < 0))
 		return -EINVAL;
-	if (snprintf(first, sizeof(first), "%.*s",
-		     blank ? (int)(blank - text) : (int)strlen(text), text) >= (int)sizeof(first) ||
+	if (snprintf(first, sizeof(first), "%.*s", blank ? (int)(blank - text) : (int)strlen(text),
+		     text) >= (int)sizeof(first) ||
 	    convert_unsigned(first, 0, UINT64_MAX / 100, &quota) < 0)
 		return -EINVAL;
 	*ret_percent = quota * 100 / period;
@@ -263,9 +263,8 @@ static void read_swap(const struct cgroup_dirs *dirs, struct cgroup_figures *fig
 void cgroup_read_figures(const struct cgroup_dirs *dirs, struct cgroup_figures *ret_figures)
 {
 	const char *cpu = dirs->paths[CONTROLLER_CPU];
-	const char *account =
-		dirs->paths[dirs->paths[CONTROLLER_CPUACCT][0] ? CONTROLLER_CPUACCT
-							       : CONTROLLER_CPU];
+	const char *account = dirs->paths[dirs->paths[CONTROLLER_CPUACCT][0] ? CONTROLLER_CPUACCT
+									     : CONTROLLER_CPU];
 	struct cgroup_figures figures;
 
 	memset(&figures, 0, sizeof(figures));
