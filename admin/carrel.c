@@ -8,7 +8,8 @@
 #include "core/cleanup.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_explain, &verb_run, &verb_list, &verb_show, &verb_doctor,
+	&verb_check,  &verb_explain, &verb_run,	 &verb_list,   &verb_show,
+	&verb_freeze, &verb_thaw,    &verb_kill, &verb_doctor,
 };
 
 static void print_help(FILE *to)

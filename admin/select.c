@@ -107,6 +107,11 @@ static int find(const char *word, struct selection *selection, struct failure *r
 	return 0;
 }
 
+bool select_uid(const char *word, uint32_t *ret_uid)
+{
+	return select_parse_id(word, ret_uid) || find_uid(word, ret_uid);
+}
+
 static int compare(const void *left, const void *right)
 {
 	const struct message_info *a = left, *b = right;

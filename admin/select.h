@@ -31,6 +31,9 @@ struct selection {
 int select_find(const char *word, struct selection *ret_selection, struct failure *reterr);
 void select_free(struct selection *selection);
 
+/* The uid that the word means, whether anything of it lives or not; false: nobody's. */
+bool select_uid(const char *word, uint32_t *ret_uid);
+
 /* Exactly one that answers, for what can't be done to several: -EMLINK names them, -ETIME: silent. */
 int select_one(const struct selection *selection, const char *word,
 	       const struct message_info **ret_info, struct failure *reterr);

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/failure.h"
 #include "core/protocol.h"
@@ -70,6 +71,11 @@ int registry_query_user(uint32_t uid, int64_t deadline_ms, struct message_info *
 /* Ask the one warden of this id. -ENOENT: there is none; -ETIME: it does not answer. */
 int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
 		       struct message_info *ret_info, struct failure *reterr);
+/*
+ * The pid of the warden that listens there, also when it hangs. Who has a pidfd of that pid, opened
+ * before, has the warden's: it listens as long as it lives. Errors as above.
+ */
+int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr);
 /*
  * Ask it for the sessions in its sandbox; *ret_sessions is the caller's to free. Those that end while
  * the parts are asked for may be missing, or another one with them.

@@ -244,6 +244,21 @@ int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
 	return r;
 }
 
+int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr)
+{
+	_close_ int fd = -1;
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+	int r = connect_to(uid, id, &fd, reterr);
+
+	if (r < 0)
+		return r;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return failure_set(reterr, errno, "ask who the warden of %s is", id);
+	*ret_pid = cred.pid;
+	return 0;
+}
+
 /* One part, from `first` on. */
 static int query_part(uint32_t uid, const char *id, uint32_t first, int64_t deadline_ms,
 		      struct message_sessions *ret_part, struct failure *reterr)
