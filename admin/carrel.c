@@ -8,8 +8,9 @@
 #include "core/cleanup.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_explain, &verb_run,	&verb_list, &verb_show,
-	&verb_enter, &verb_freeze,  &verb_thaw, &verb_kill, &verb_doctor,
+	&verb_check,   &verb_explain, &verb_run,    &verb_list,	  &verb_show,
+	&verb_enter,   &verb_freeze,  &verb_thaw,   &verb_kill,	  &verb_reload,
+	&verb_metrics,     &verb_status, &verb_doctor,
 };
 
 static void print_help(FILE *to)

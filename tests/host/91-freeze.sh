@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# timeout: 240
+# timeout: 480
 # freeze, thaw, kill: nothing of a frozen user runs, nobody hangs on it, and it can be ended.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 
@@ -193,7 +193,7 @@ session_cut s
 sleep 0.5
 all_frozen || fail_ "it runs again"
 expect_ok "$CARREL" thaw "$USER_A"
-expect_ok "$CARREL" kill "$USER_A" || :
+run_ "$CARREL" kill "$USER_A"
 wait_until 5 no_sandbox || fail_ "it does not end"
 
 case_ "without a pid namespace"
