@@ -10,7 +10,7 @@
 static const struct verb *const verbs[] = {
 	&verb_check,   &verb_explain, &verb_run,    &verb_list,	  &verb_show,
 	&verb_enter,   &verb_freeze,  &verb_thaw,   &verb_kill,	  &verb_reload,
-	&verb_metrics,     &verb_status, &verb_doctor,
+	&verb_metrics, &verb_top,     &verb_status, &verb_doctor,
 };
 
 static void print_help(FILE *to)
