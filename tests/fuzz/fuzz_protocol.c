@@ -38,6 +38,10 @@ static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 		return sizeof(struct message_verified);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
+	case MESSAGE_QUERY_SESSIONS:
+		return sizeof(struct message_query_sessions);
+	case MESSAGE_SESSIONS:
+		return sizeof(struct message_sessions);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -106,6 +110,16 @@ static void check_info(const struct message_info *info)
 		"an info's texts end");
 }
 
+static void check_sessions(const struct message_sessions *message)
+{
+	require(message->count <= PROTOCOL_SESSIONS_PART && message->count <= message->total,
+		"a part's count");
+	for (uint32_t i = 0; i < message->count; i++)
+		require(ENDS(message->sessions[i].service) && ENDS(message->sessions[i].tty) &&
+				ENDS(message->sessions[i].rhost),
+			"a session's texts end");
+}
+
 static int check(const char *bytes, size_t size, enum message_type type)
 {
 	struct failure failure;
@@ -129,6 +143,8 @@ static int check(const char *bytes, size_t size, enum message_type type)
 		check_reply((const struct message_reply *)bytes);
 	else if (type == MESSAGE_INFO)
 		check_info((const struct message_info *)bytes);
+	else if (type == MESSAGE_SESSIONS)
+		check_sessions((const struct message_sessions *)bytes);
 	else if (type == MESSAGE_VERIFIED)
 		require(ENDS(((const struct message_verified *)bytes)->text), "its text ends");
 	return 0;

@@ -120,7 +120,7 @@ wait_until 5 shows main '^status 130' || fail_ "^C: $(brief "$(screen main)")"
 type_ 'sleep 601'
 sleep 0.5
 tmux -L enter send-keys -t main C-z
-type_ 'jobs; kill %1'
+type_ 'jobs; kill -9 %1'
 wait_until 5 shows main 'Stopped.*sleep 601' || fail_ "^Z: $(brief "$(screen main)")"
 
 case_ "TIOCSTI does not reach the admin's shell"
@@ -149,7 +149,7 @@ for how in kill signal; do
 		kill -TERM "$(pgrep -x -f "$CARREL enter $USER_A")"
 		type_ exit
 	fi
-	wait_until 5 shows main '^outer>' || fail_ "$how: no outer prompt: $(brief "$(screen main)")"
+	wait_until 5 shows main 'outer>$' || fail_ "$how: no outer prompt: $(brief "$(screen main)")"
 	rm -f "$SCRATCH/after"
 	type_ "stty -g >$SCRATCH/after"
 	wait_until 5 test -s "$SCRATCH/after"
