@@ -115,68 +115,84 @@ static int go_in(const struct enter *enter, struct failure *reterr)
 	return 0;
 }
 
+/* What the guide tells: the pid of who went in, or why nobody could. */
+struct report {
+	pid_t pid;
+	struct failure failure;
+};
+
 /*
  * setns(2) puts only children into a pid namespace, so a second process goes in. It is made the
  * caller's own child (CLONE_PARENT): who waits for it must not be in the user's cgroups, where limits
  * and frost would hit it.
  */
-static _Noreturn void be_guide(const struct enter *enter, int door, int report)
+static _Noreturn void be_guide(const struct enter *enter, int door, int report_fd)
 {
 	struct clone_args args = {.flags = CLONE_PARENT};
-	struct failure failure;
-	pid_t child;
+	struct report report = {0};
 
-	if (go_in(enter, &failure) < 0) {
-		(void)failure_wrap(&failure, "enter");
-		_exit(verb_fail(&failure));
+	if (go_in(enter, &report.failure) == 0) {
+		report.pid = sys_clone3(&args);
+		if (report.pid == 0)
+			be_inside(enter, door);
+		if (report.pid < 0)
+			(void)failure_set(&report.failure, errno, "fork into the sandbox");
 	}
-	child = sys_clone3(&args);
-	if (child == 0)
-		be_inside(enter, door);
-	if (child < 0) {
-		(void)failure_set(&failure, errno, "enter: fork into the sandbox");
-		_exit(verb_fail(&failure));
-	}
-	_exit(write(report, &child, sizeof(child)) == (ssize_t)sizeof(child) ? VERB_DONE
-									     : VERB_FAILED);
+	_exit(write(report_fd, &report, sizeof(report)) == (ssize_t)sizeof(report) ? VERB_DONE
+										   : VERB_FAILED);
 }
 
-int enter_fork(const struct enter *enter, pid_t *ret_pid, int *ret_door, struct failure *reterr)
+static int fork_guide(const struct enter *enter, const int door[2], const int report[2],
+		      pid_t *ret_guide, struct failure *reterr)
 {
-	int report[2], door[2], status = 0;
-	pid_t guide, pid = 0;
-	ssize_t got;
+	pid_t guide = fork();
 
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return failure_set(reterr, errno, "make a pipe");
-	if (pipe2(door, O_CLOEXEC) < 0) {
-		int err = errno;
-
-		(void)close(report[0]);
-		(void)close(report[1]);
-		return failure_set(reterr, err, "make a pipe");
-	}
-	guide = fork();
+	if (guide < 0)
+		return failure_set(reterr, errno, "fork");
 	if (guide == 0) {
 		/* As long as a copy of it is open inside, its end is never seen there. */
 		(void)close(door[1]);
 		be_guide(enter, door[0], report[1]);
 	}
-	int err = errno;
+	*ret_guide = guide;
+	return 0;
+}
 
-	(void)close(report[1]);
-	(void)close(door[0]);
-	got = guide < 0 ? 0 : read(report[0], &pid, sizeof(pid));
-	(void)close(report[0]);
-	while (guide > 0 && waitpid(guide, &status, 0) < 0 && errno == EINTR)
+/* The guide's word, and its end. */
+static int hear(int report_fd, pid_t guide, pid_t *ret_pid, struct failure *reterr)
+{
+	struct report report;
+	ssize_t got = read(report_fd, &report, sizeof(report));
+
+	while (waitpid(guide, NULL, 0) < 0 && errno == EINTR)
 		;
-	if (got == (ssize_t)sizeof(pid)) {
-		*ret_pid = pid;
-		*ret_door = door[1];
-		return 0;
+	if (got != (ssize_t)sizeof(report))
+		return failure_say(reterr, ECHILD, "the process on its way in was killed");
+	if (report.pid <= 0) {
+		*reterr = report.failure;
+		return -reterr->err;
 	}
-	(void)close(door[1]);
-	if (guide < 0)
-		return failure_set(reterr, err, "fork");
-	return failure_say(reterr, ECHILD, "enter: %s", "the way in failed");
+	*ret_pid = report.pid;
+	return 0;
+}
+
+int enter_fork(const struct enter *enter, pid_t *ret_pid, int *ret_door, struct failure *reterr)
+{
+	int report[2] = {-1, -1}, door[2] = {-1, -1};
+	pid_t guide = -1;
+	int r = 0;
+
+	if (pipe2(report, O_CLOEXEC) < 0 || pipe2(door, O_CLOEXEC) < 0)
+		r = failure_set(reterr, errno, "make a pipe");
+	if (r == 0)
+		r = fork_guide(enter, door, report, &guide, reterr);
+	close_fd(&report[1]);
+	close_fd(&door[0]);
+	if (r == 0)
+		r = hear(report[0], guide, ret_pid, reterr);
+	close_fd(&report[0]);
+	if (r == 0)
+		*ret_door = steal_fd(&door[1]);
+	close_fd(&door[1]);
+	return r;
 }

@@ -139,7 +139,7 @@ session_end t
 session_end b
 
 case_ "metrics: a name that needs escaping"
-sed "s/^$USER_B:/we\"i\\\\\\\\rd:/" /etc/passwd >"$SCRATCH/passwd" && cat "$SCRATCH/passwd" >/etc/passwd
+sed "s/^$USER_B:/we\"i\\\\rd:/" /etc/passwd >"$SCRATCH/passwd" && cat "$SCRATCH/passwd" >/etc/passwd
 expect_ok "$CARREL" run -u 'we"i\rd' -- true
 "$CARREL" run -u 'we"i\rd' -- sleep 60 &
 pid=$!
