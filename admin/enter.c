@@ -161,8 +161,11 @@ static int prepare(struct enter *enter, const char *word, bool root, struct fail
 		r = find_rights(enter, reterr);
 	if (r == 0)
 		r = account_look_up(root ? "root" : enter->info.user, &enter->account, reterr);
-	if (r == 0 && enter->account.passwd->pw_uid != (root ? 0 : enter->info.uid))
-		r = failure_say(reterr, EPERM, "the name %s has another uid now", enter->info.user);
+	if (r < 0)
+		return r;
+	if (!enter->account.passwd || enter->account.passwd->pw_uid != (root ? 0 : enter->info.uid))
+		return failure_say(reterr, EPERM, "the name %s has another uid now",
+				   enter->info.user);
 	if (r == 0)
 		r = pty_relay_open(&enter->relay, enter->account.passwd->pw_uid, reterr);
 	return r;

@@ -69,7 +69,7 @@ static int make_room(struct query *query, struct failure *reterr)
 	struct pollfd *polls;
 	struct asked *asked;
 
-	if (query->count < query->room)
+	if (query->count < query->room && query->asked)
 		return 0;
 	polls = realloc(query->polls, room * sizeof(*polls));
 	if (polls)
@@ -281,7 +281,7 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct failure *reterr)
 {
 	_free_ struct session_record *sessions = NULL;
-	struct message_sessions part;
+	struct message_sessions part = {.count = 0};
 	size_t count = 0;
 
 	do {

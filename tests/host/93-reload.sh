@@ -211,8 +211,8 @@ tmux -L top -f /dev/null new-session -d -s main -x 120 -y 20 "PS1='outer> ' bash
 wait_until 5 shows 'outer>'
 tmux -L top send-keys -t main "stty -g >$SCRATCH/before; $CARREL top --delay 1" Enter
 wait_until 5 shows "users 2  sandboxes 3  sessions 3" || fail_ "$(brief "$(screen)")"
-wait_until 5 shows "^$USER_A +1 +1 .* 40 .* 100.0M +[1-9][0-9]+\.[0-9] " || fail_ "$(brief "$(screen)")"
-wait_until 5 shows "^$USER_B +2 +2 .* [45][0-9]\.[0-9]M" || fail_ "$(brief "$(screen)")"
+wait_until 5 shows "^$USER_A +1 +1 .* 40 .* 100.0M +[0-9]+\.[0-9] " || fail_ "$(brief "$(screen | grep '^carrel-')")"
+wait_until 5 shows "^$USER_B +2 +2 .* [45][0-9]\.[0-9]M" || fail_ "$(brief "$(screen | grep '^carrel-')")"
 
 case_ "top: it sorts"
 wait_until 5 in_order "$USER_A $USER_B" || fail_ "by CPU: $(order)"
@@ -253,5 +253,5 @@ wait_until 5 no_top || fail_ "it outlives its terminal"
 expect_status 1 "$CARREL" top
 expect_status 2 "$CARREL" top --delay 0
 for name in a b b2; do session_cut $name; done
-expect_ok "$CARREL" kill "$USER_A"
-expect_ok "$CARREL" kill "$USER_B"
+run_ "$CARREL" kill "$USER_A" "$USER_B"
+wait_until 5 no_sandbox || fail_ "a sandbox is left"
