@@ -74,8 +74,8 @@ void openmetrics_sample(FILE *to, const char *name, const char *labels, double v
 	fprintf(to, "%s", name);
 	if (labels[0])
 		fprintf(to, "{%s}", labels);
-	/* 17 digits hold every double; whole numbers come out whole. */
-	fprintf(to, " %.17g\n", value);
+	/* Whole numbers up to a petabyte come out whole. */
+	fprintf(to, " %.15g\n", value);
 }
 
 void openmetrics_end(FILE *to)

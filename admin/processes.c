@@ -31,6 +31,7 @@ static int read_all(int dir_fd, const char *file, char *text, size_t size, size_
 	_close_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
 	size_t used = 0;
 
+	text[0] = '\0';
 	if (fd < 0)
 		return -errno;
 	while (used < size - 1) {
@@ -91,7 +92,7 @@ static int find_place(const struct message_info *info, struct place *ret_place,
 		      struct failure *reterr)
 {
 	bool own = info->namespaces & (1U << NS_PID);
-	char path[64], status[8192];
+	char path[64], status[8192] = "";
 	struct place place = {.file = own ? "pid" : "mnt"};
 	_close_ int dir_fd = -1;
 	struct stat st;
