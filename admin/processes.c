@@ -33,14 +33,14 @@ static int read_all(int dir_fd, const char *file, char *text, size_t size, size_
 
 	text[0] = '\0';
 	if (fd < 0)
-		return -errno;
+		return errno > 0 ? -errno : -EIO;
 	while (used < size - 1) {
 		ssize_t got = read(fd, text + used, size - 1 - used);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return -errno;
+			return errno > 0 ? -errno : -EIO;
 		if (got == 0)
 			break;
 		used += (size_t)got;
@@ -187,7 +187,7 @@ static bool read_process(int proc_fd, pid_t pid, const struct place *place,
 			 struct process *ret_process)
 {
 	struct process process = {.pid = pid, .state = '?'};
-	char status[8192];
+	char status[8192] = "";
 	const char *state;
 
 	if (!is_inside(proc_fd, place) ||
