@@ -127,16 +127,35 @@ static int print_json(const struct row *rows, size_t count, bool namespaces)
 /* --------------------------------------------------------------------------------------------- */
 
 /* The user's name is the host's to tell. */
-static void fill_silent(struct row *row)
+static void name_silent(struct row *row)
 {
 	const struct passwd *passwd = getpwuid(row->info.uid);
-	struct cgroup_dirs dirs;
-	struct cgroup_figures figures;
 
 	row->silent = true;
 	if (!passwd || protocol_text(row->info.user, sizeof(row->info.user), passwd->pw_name) < 0)
 		(void)snprintf(row->info.user, sizeof(row->info.user), "%" PRIu32, row->info.uid);
-	cgroup_dirs_of_user(row->info.uid, &dirs);
+}
+
+/* Many sandboxes of one user have one slice: it is read for the first of them. */
+static void read_usage(struct row *row, const struct row *before)
+{
+	const struct message_info *info = &row->info;
+	struct cgroup_figures figures;
+	struct cgroup_dirs dirs;
+
+	if (before && before->silent == row->silent && before->info.uid == info->uid &&
+	    strcmp(before->info.memory_dir, info->memory_dir) == 0 &&
+	    strcmp(before->info.cpu_dir, info->cpu_dir) == 0 &&
+	    strcmp(before->info.pids_dir, info->pids_dir) == 0) {
+		row->usage = before->usage;
+		return;
+	}
+	if (!row->silent) {
+		cgroup_read_usage_dirs(info->memory_dir, info->cpu_dir, info->pids_dir,
+				       &row->usage);
+		return;
+	}
+	cgroup_dirs_of_user(info->uid, &dirs);
 	cgroup_read_figures(&dirs, &figures);
 	row->usage = figures.usage;
 }
@@ -156,15 +175,15 @@ static int gather(bool namespaces, struct row **ret_rows, size_t *ret_count, siz
 		return failure_set(reterr, ENOMEM, "list %zu sandboxes", count);
 	for (size_t i = 0; i < count + silent; i++) {
 		rows[i].info = infos[i];
-		if (i >= count) {
-			fill_silent(&rows[i]);
-			continue;
-		}
-		cgroup_read_usage_dirs(infos[i].memory_dir, infos[i].cpu_dir, infos[i].pids_dir,
-				       &rows[i].usage);
-		if (namespaces)
-			namespaces_read(&rows[i].info, rows[i].inodes);
+		if (i >= count)
+			name_silent(&rows[i]);
 	}
+	qsort(rows, count + silent, sizeof(*rows), compare_rows);
+	for (size_t i = 0; i < count + silent; i++)
+		read_usage(&rows[i], i > 0 ? &rows[i - 1] : NULL);
+	for (size_t i = 0; namespaces && i < count + silent; i++)
+		if (!rows[i].silent)
+			namespaces_read(&rows[i].info, rows[i].inodes);
 	*ret_rows = rows;
 	*ret_count = count + silent;
 	*ret_silent = silent;
@@ -180,7 +199,6 @@ static int list(bool namespaces, bool json)
 
 	if (gather(namespaces, &rows, &count, &silent, &failure) < 0)
 		return verb_fail(&failure);
-	qsort(rows, count, sizeof(*rows), compare_rows);
 	if (json)
 		code = print_json(rows, count, namespaces);
 	else
