@@ -44,11 +44,13 @@ ifeq ($(SANITIZE),)
 LIB_INIPARSER := $(call static-lib,iniparser)
 LIB_CAPNG     := $(call static-lib,cap-ng)
 LIB_JANSSON   := $(call static-lib,jansson)
+LIB_CURSES    := $(call static-lib,ncursesw) $(call static-lib,tinfo)
 STATIC_HELPER ?= $(if $(filter -l:libiniparser.a-l:libcap-ng.a,$(LIB_INIPARSER)$(LIB_CAPNG)),$(call cc-option,-static-pie))
 else
 LIB_INIPARSER := -liniparser
 LIB_CAPNG     := -lcap-ng
 LIB_JANSSON   := -ljansson
+LIB_CURSES    := -lncursesw -ltinfo
 STATIC_HELPER ?=
 endif
 
@@ -76,7 +78,7 @@ $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(or $(STATIC_HELPER),-pie) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON)
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON) $(LIB_CURSES)
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map

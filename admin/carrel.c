@@ -8,7 +8,9 @@
 #include "core/cleanup.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_explain, &verb_run, &verb_list, &verb_doctor,
+	&verb_check,   &verb_explain, &verb_run,    &verb_list,	  &verb_show,
+	&verb_enter,   &verb_freeze,  &verb_thaw,   &verb_kill,	  &verb_reload,
+	&verb_metrics, &verb_top,     &verb_status, &verb_doctor,
 };
 
 static void print_help(FILE *to)
@@ -17,10 +19,10 @@ static void print_help(FILE *to)
 		    "Look after the sandboxes that pam_carrel gives to logins.\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(to, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
-	fprintf(to,
-		"\n  --help     this text; `carrel COMMAND --help` for one command\n"
-		"  --version  the version\n\n"
-		"Exit codes: 0 done, 1 failed, 2 wrong usage; run passes on the command's own.\n");
+	fprintf(to, "\n  --help     this text; `carrel COMMAND --help` for one command\n"
+		    "  --version  the version\n\n"
+		    "Exit codes: 0 done, 1 failed, 2 wrong usage; run and enter pass on the "
+		    "command's own.\n");
 }
 
 /* A full disk behind stdout must not look like success. */

@@ -1,55 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /* carrel list - the live sandboxes, as their wardens tell. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "admin/format.h"
+#include "admin/namespaces.h"
 #include "admin/verb.h"
-#include "core/cgroup.h"
+#include "core/cgroup_usage.h"
 #include "core/cleanup.h"
-#include "core/policy_keys.h"
 #include "core/registry.h"
 #include "core/sys.h"
 
 #define DEADLINE_MS 1000
 
-/* In the order of the columns; the names are those of /proc/PID/ns. */
-static const struct {
-	const char *file, *title;
-	enum choice_namespace bit;
-} kinds[] = {
-	{"mnt", "MNT", NS_MOUNT}, {"pid", "PID", NS_PID}, {"ipc", "IPC", NS_IPC},
-	{"uts", "UTS", NS_UTS},	  {"net", "NET", NS_NET}, {"cgroup", "CGROUP", NS_CGROUP},
-};
-
 struct row {
 	struct message_info info;
 	struct cgroup_usage usage; /* of the user's slice */
-	uint64_t inodes[ARRAY_SIZE(kinds)]; /* 0: the host's own, or gone meanwhile */
+	uint64_t inodes[NAMESPACES]; /* 0: the host's own, or gone meanwhile */
+	bool silent; /* its warden did not answer: id, uid and usage are all that is known */
 };
-
-/* The namespaces of the sandbox's PID 1; where only its children are in one, PID 1 is in it too. */
-static void read_namespaces(struct row *row)
-{
-	char path[64];
-	_close_ int fd = -1;
-
-	(void)snprintf(path, sizeof(path), "/proc/%" PRId32 "/ns", row->info.init_pid);
-	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(kinds); i++) {
-		struct stat st;
-
-		if (row->info.namespaces >> kinds[i].bit & 1 &&
-		    fstatat(fd, kinds[i].file, &st, 0) == 0)
-			row->inodes[i] = st.st_ino;
-	}
-}
 
 static int compare_rows(const void *left, const void *right)
 {
@@ -66,66 +41,20 @@ static int compare_rows(const void *left, const void *right)
 
 /* Text ---------------------------------------------------------------------------------------- */
 
-/* Two figures at most: "45s", "12m", "3h05m", "9d04h". */
-static void text_age(int64_t seconds, char *text, size_t size)
-{
-	if (seconds < 0)
-		seconds = 0; /* the clock was set back */
-	if (seconds < 60)
-		(void)snprintf(text, size, "%" PRId64 "s", seconds);
-	else if (seconds < 3600)
-		(void)snprintf(text, size, "%" PRId64 "m", seconds / 60);
-	else if (seconds < 86400)
-		(void)snprintf(text, size, "%" PRId64 "h%02" PRId64 "m", seconds / 3600,
-			       seconds / 60 % 60);
-	else
-		(void)snprintf(text, size, "%" PRId64 "d%02" PRId64 "h", seconds / 86400,
-			       seconds / 3600 % 24);
-}
-
-static void text_bytes(uint64_t bytes, char *text, size_t size)
-{
-	static const char units[] = "KMGT";
-	double value = (double)bytes / 1024;
-	size_t unit = 0;
-
-	if (bytes == UINT64_MAX) {
-		(void)snprintf(text, size, "-");
-		return;
-	}
-	while (value >= 1024 && unit < sizeof(units) - 2) {
-		value /= 1024;
-		unit++;
-	}
-	(void)snprintf(text, size, "%.1f%c", value, units[unit]);
-}
-
-static void text_count(uint64_t count, char *text, size_t size)
-{
-	if (count == UINT64_MAX)
-		(void)snprintf(text, size, "-");
-	else
-		(void)snprintf(text, size, "%" PRIu64, count);
-}
-
 static void print_row(const struct row *row, int64_t now, bool namespaces)
 {
-	char age[32], processes[32], memory[32], cpu[32] = "-";
+	const struct message_info *info = &row->info;
 
-	text_age(now - row->info.started, age, sizeof(age));
-	text_count(row->usage.processes, processes, sizeof(processes));
-	text_bytes(row->usage.memory_bytes, memory, sizeof(memory));
-	if (row->usage.cpu_usec != UINT64_MAX)
-		(void)snprintf(cpu, sizeof(cpu), "%" PRIu64 ".%02" PRIu64 "s",
-			       row->usage.cpu_usec / 1000000, row->usage.cpu_usec / 10000 % 100);
-	printf("%-20s %-12s %8" PRIu32 " %7s %5s %8s %9s", row->info.id, row->info.user,
-	       row->info.sessions, age, processes, memory, cpu);
-	for (size_t i = 0; namespaces && i < ARRAY_SIZE(kinds); i++) {
-		char inode[32] = "-";
-
-		if (row->inodes[i])
-			text_count(row->inodes[i], inode, sizeof(inode));
-		printf(" %10s", inode);
+	if (row->silent)
+		printf("%-20s %-12s %8s %7s", info->id, info->user, "-", "silent");
+	else
+		printf("%-20s %-12s %8" PRIu32 " %7s", info->id, info->user, info->sessions,
+		       format_age(now - info->started).text);
+	printf(" %5s %8s %9s", format_count(row->usage.processes).text,
+	       format_bytes(row->usage.memory_bytes).text,
+	       format_seconds(row->usage.cpu_usec).text);
+	for (size_t i = 0; namespaces && i < NAMESPACES; i++) {
+		printf(" %10s", row->inodes[i] ? format_count(row->inodes[i]).text : "-");
 	}
 	putchar('\n');
 }
@@ -136,8 +65,8 @@ static void print_text(const struct row *rows, size_t count, bool namespaces)
 
 	printf("%-20s %-12s %8s %7s %5s %8s %9s", "ID", "USER", "SESSIONS", "AGE", "PROCS",
 	       "MEMORY", "CPU");
-	for (size_t i = 0; namespaces && i < ARRAY_SIZE(kinds); i++)
-		printf(" %10s", kinds[i].title);
+	for (size_t i = 0; namespaces && i < NAMESPACES; i++)
+		printf(" %10s", namespace_kinds[i].title);
 	putchar('\n');
 	for (size_t i = 0; i < count; i++)
 		print_row(&rows[i], now, namespaces);
@@ -145,43 +74,40 @@ static void print_text(const struct row *rows, size_t count, bool namespaces)
 
 /* JSON ---------------------------------------------------------------------------------------- */
 
-static json_t *json_namespaces(const struct row *row)
+/* Of a silent warden, what only it could have told is null. */
+static json_t *known(const struct row *row, json_t *value)
 {
-	json_t *object = json_object();
-
-	for (size_t i = 0; object && i < ARRAY_SIZE(kinds); i++)
-		if (json_object_set_new(object, kinds[i].file,
-					row->inodes[i] ? verb_json_number(row->inodes[i])
-						       : json_null()) < 0) {
-			json_decref(object);
-			return NULL;
-		}
-	return object;
+	if (!row->silent)
+		return value;
+	json_decref(value);
+	return json_null();
 }
 
 static json_t *json_row(const struct row *row, int64_t now, bool namespaces)
 {
 	const struct message_info *info = &row->info;
 	int64_t age = now > info->started ? now - info->started : 0;
-	json_t *object =
-		json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, "
-			  "s:i, s:i, s:i}",
-			  "id", verb_json_text(info->id), "user", verb_json_text(info->user), "uid",
-			  (json_int_t)info->uid, "service", verb_json_text(info->service), "tty",
-			  verb_json_text(info->tty), "rhost", verb_json_text(info->rhost),
-			  "sessions", (json_int_t)info->sessions, "started_usec",
-			  (json_int_t)info->started * 1000000, "age_usec",
-			  (json_int_t)age * 1000000, "processes",
-			  verb_json_number(row->usage.processes), "memory_bytes",
-			  verb_json_number(row->usage.memory_bytes), "memory_peak_bytes",
-			  verb_json_number(row->usage.memory_peak_bytes), "cpu_usec",
-			  verb_json_number(row->usage.cpu_usec), "oom_kills",
-			  verb_json_number(row->usage.oom_kills), "warden_pid",
-			  (int)info->warden_pid, "init_pid", (int)info->init_pid, "leader_pid",
-			  (int)info->leader_pid);
+	json_t *object = json_pack(
+		"{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:b}",
+		"id", verb_json_text(info->id), "user", verb_json_text(info->user), "uid",
+		(json_int_t)info->uid, "service", known(row, verb_json_text(info->service)), "tty",
+		known(row, verb_json_text(info->tty)), "rhost",
+		known(row, verb_json_text(info->rhost)), "sessions",
+		known(row, json_integer(info->sessions)), "started_usec",
+		known(row, json_integer(info->started * 1000000)), "age_usec",
+		known(row, json_integer(age * 1000000)), "processes",
+		verb_json_number(row->usage.processes), "memory_bytes",
+		verb_json_number(row->usage.memory_bytes), "memory_peak_bytes",
+		verb_json_number(row->usage.memory_peak_bytes), "cpu_usec",
+		verb_json_number(row->usage.cpu_usec), "oom_kills",
+		verb_json_number(row->usage.oom_kills), "warden_pid",
+		info->warden_pid ? json_integer(info->warden_pid) : json_null(), "init_pid",
+		known(row, json_integer(info->init_pid)), "leader_pid",
+		known(row, json_integer(info->leader_pid)), "silent", (int)row->silent);
 
 	if (object && namespaces &&
-	    json_object_set_new(object, "namespaces", json_namespaces(row)) < 0) {
+	    json_object_set_new(object, "namespaces", namespaces_json(row->inodes)) < 0) {
 		json_decref(object);
 		return NULL;
 	}
@@ -200,29 +126,79 @@ static int print_json(const struct row *rows, size_t count, bool namespaces)
 
 /* --------------------------------------------------------------------------------------------- */
 
-static int list(bool namespaces, bool json)
+/* The user's name is the host's to tell. */
+static void name_silent(struct row *row)
+{
+	const struct passwd *passwd = getpwuid(row->info.uid);
+
+	row->silent = true;
+	if (!passwd || protocol_text(row->info.user, sizeof(row->info.user), passwd->pw_name) < 0)
+		(void)snprintf(row->info.user, sizeof(row->info.user), "%" PRIu32, row->info.uid);
+}
+
+/* Many sandboxes of one user have one slice: it is read for the first of them. */
+static void read_usage(struct row *row, const struct row *before)
+{
+	const struct message_info *info = &row->info;
+	struct cgroup_figures figures;
+	struct cgroup_dirs dirs;
+
+	if (before && before->silent == row->silent && before->info.uid == info->uid &&
+	    strcmp(before->info.memory_dir, info->memory_dir) == 0 &&
+	    strcmp(before->info.cpu_dir, info->cpu_dir) == 0 &&
+	    strcmp(before->info.pids_dir, info->pids_dir) == 0) {
+		row->usage = before->usage;
+		return;
+	}
+	if (!row->silent) {
+		cgroup_read_usage_dirs(info->memory_dir, info->cpu_dir, info->pids_dir,
+				       &row->usage);
+		return;
+	}
+	cgroup_dirs_of_user(info->uid, &dirs);
+	cgroup_read_figures(&dirs, &figures);
+	row->usage = figures.usage;
+}
+
+static int gather(bool namespaces, struct row **ret_rows, size_t *ret_count, size_t *ret_silent,
+		  struct failure *reterr)
 {
 	_free_ struct message_info *infos = NULL;
+	size_t count = 0, silent = 0;
+	struct row *rows;
+	int r = registry_query(sys_now_ms() + DEADLINE_MS, &infos, &count, &silent, reterr);
+
+	if (r < 0)
+		return r;
+	rows = calloc(count + silent + 1, sizeof(*rows));
+	if (!rows)
+		return failure_set(reterr, ENOMEM, "list %zu sandboxes", count);
+	for (size_t i = 0; i < count + silent; i++) {
+		rows[i].info = infos[i];
+		if (i >= count)
+			name_silent(&rows[i]);
+	}
+	qsort(rows, count + silent, sizeof(*rows), compare_rows);
+	for (size_t i = 0; i < count + silent; i++)
+		read_usage(&rows[i], i > 0 ? &rows[i - 1] : NULL);
+	for (size_t i = 0; namespaces && i < count + silent; i++)
+		if (!rows[i].silent)
+			namespaces_read(&rows[i].info, rows[i].inodes);
+	*ret_rows = rows;
+	*ret_count = count + silent;
+	*ret_silent = silent;
+	return 0;
+}
+
+static int list(bool namespaces, bool json)
+{
 	_free_ struct row *rows = NULL;
 	size_t count = 0, silent = 0;
 	struct failure failure;
 	int code = VERB_DONE;
 
-	if (registry_query(sys_now_ms() + DEADLINE_MS, &infos, &count, &silent, &failure) < 0)
+	if (gather(namespaces, &rows, &count, &silent, &failure) < 0)
 		return verb_fail(&failure);
-	rows = calloc(count ? count : 1, sizeof(*rows));
-	if (!rows) {
-		(void)failure_set(&failure, ENOMEM, "list %zu sandboxes", count);
-		return verb_fail(&failure);
-	}
-	for (size_t i = 0; i < count; i++) {
-		rows[i].info = infos[i];
-		cgroup_read_usage_dirs(infos[i].memory_dir, infos[i].cpu_dir, infos[i].pids_dir,
-				       &rows[i].usage);
-		if (namespaces)
-			read_namespaces(&rows[i]);
-	}
-	qsort(rows, count, sizeof(*rows), compare_rows);
 	if (json)
 		code = print_json(rows, count, namespaces);
 	else
@@ -267,7 +243,9 @@ const struct verb verb_list = {
 		"the\n"
 		"user's slice, so of all sandboxes of the user together; - where the host can't "
 		"tell.\n"
-		"Wardens that don't answer within a second are counted on stderr.\n\n"
+		"Of a warden that doesn't answer within a second the age is `silent`; stderr "
+		"counts "
+		"them.\n\n"
 		"      --namespaces   also the inode numbers of the sandbox's own namespaces, as\n"
 		"                     /proc/PID/ns has them; - for those it shares with the host\n"
 		"      --json         one array; bytes and microseconds, null for unknown\n",

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* carrel run - a command in a user's sandbox, without any login. */
 #include <errno.h>
-#include <grp.h>
-#include <limits.h>
-#include <linux/capability.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "admin/account.h"
 #include "admin/run_tty.h"
 #include "admin/verb.h"
 #include "core/cleanup.h"
@@ -23,7 +19,6 @@
 
 #define HELPER CARREL_LIBEXEC "/carrel-session"
 #define DEFAULT_SERVICE "carrel"
-#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define TIMEOUT_SECONDS 5
 #define NOT_FOUND 127 /* as shells have it */
 #define NOT_EXECUTABLE 126
@@ -32,122 +27,27 @@
 struct run {
 	const char *service;
 	char **command;
-	struct passwd *passwd; /* of getpwnam(3): asked for once */
-	gid_t *groups;
-	int group_count;
-	char *environment[8];
+	struct account account;
 	char *cwd; /* where the caller is; NULL: can't be told */
 	struct run_tty tty;
 	sigset_t mask_was;
 };
 
-/* Before the sandbox ------------------------------------------------------------------------- */
-
-static int look_up(struct run *run, const char *user, struct failure *reterr)
-{
-	int count = 64;
-
-	errno = 0;
-	run->passwd = getpwnam(user);
-	if (!run->passwd && (errno == 0 || errno == ENOENT || errno == ESRCH))
-		return failure_say(reterr, ENOENT, "run as %s: no such user", user);
-	if (!run->passwd)
-		return failure_set(reterr, errno, "look up user %s", user);
-	for (;;) {
-		int had = count;
-
-		run->groups = malloc((size_t)count * sizeof(*run->groups));
-		if (!run->groups)
-			return failure_set(reterr, ENOMEM, "look up the groups of %s", user);
-		if (getgrouplist(run->passwd->pw_name, run->passwd->pw_gid, run->groups, &count) >=
-		    0)
-			break;
-		free(steal_ptr(&run->groups));
-		if (count <= had || count > NGROUPS_MAX)
-			return failure_say(reterr, E2BIG, "look up the groups of %s: too many",
-					   user);
-	}
-	run->group_count = count;
-	return 0;
-}
-
-static int add_variable(struct run *run, size_t *at, const char *name, const char *value,
-			struct failure *reterr)
-{
-	if (asprintf(&run->environment[*at], "%s=%s", name, value) < 0) {
-		run->environment[*at] = NULL;
-		return failure_set(reterr, ENOMEM, "make the environment");
-	}
-	(*at)++;
-	return 0;
-}
-
-/* Nothing of root's own gets in, but for the terminal's type. */
-static int make_environment(struct run *run, struct failure *reterr)
-{
-	const char *shell = run->passwd->pw_shell;
-	const struct {
-		const char *name, *value;
-	} variables[] = {
-		{"HOME", run->passwd->pw_dir},
-		{"USER", run->passwd->pw_name},
-		{"LOGNAME", run->passwd->pw_name},
-		{"SHELL", shell && shell[0] ? shell : "/bin/sh"},
-		{"PATH", DEFAULT_PATH},
-		{"TERM", getenv("TERM")},
-	};
-	size_t at = 0;
-	int r = 0;
-
-	_Static_assert(ARRAY_SIZE(variables) < ARRAY_SIZE(run->environment),
-		       "room for all, and NULL");
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(variables); i++)
-		if (variables[i].value)
-			r = add_variable(run, &at, variables[i].name, variables[i].value, reterr);
-	return r;
-}
-
 static void release(struct run *run)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(run->environment); i++)
-		free(run->environment[i]);
-	free(run->groups);
+	account_free(&run->account);
 	free(run->cwd);
 	run_tty_close(&run->tty);
 }
 
 /* The child ----------------------------------------------------------------------------------- */
 
-/* From root to the user, for good. Inheritable capabilities would outlive setresuid(2). */
-static int become_user(const struct run *run, struct failure *reterr)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
-	uid_t uid = run->passwd->pw_uid, ruid, euid, suid;
-	gid_t gid = run->passwd->pw_gid, rgid, egid, sgid;
-
-	if (setgroups((size_t)run->group_count, run->groups) < 0)
-		return failure_set(reterr, errno, "set the groups of %s", run->passwd->pw_name);
-	if (setresgid(gid, gid, gid) < 0)
-		return failure_set(reterr, errno, "become group %ju", (uintmax_t)gid);
-	if (setresuid(uid, uid, uid) < 0)
-		return failure_set(reterr, errno, "become user %s", run->passwd->pw_name);
-	if (syscall(SYS_capset, &head, none) < 0)
-		return failure_set(reterr, errno, "drop the capabilities");
-	if (getresuid(&ruid, &euid, &suid) < 0 || getresgid(&rgid, &egid, &sgid) < 0)
-		return failure_set(reterr, errno, "look who this process is");
-	if (ruid != uid || euid != uid || suid != uid || rgid != gid || egid != gid || sgid != gid)
-		return failure_say(reterr, EPERM, "become user %s: the kernel did not do it",
-				   run->passwd->pw_name);
-	return 0;
-}
-
 /* As the user, so that root never follows a path that the user can write to. */
 static int go_to_cwd(const struct run *run, struct failure *reterr)
 {
 	if (run->cwd && chdir(run->cwd) == 0)
 		return 0;
-	if (chdir(run->passwd->pw_dir) == 0 || chdir("/") == 0)
+	if (chdir(run->account.passwd->pw_dir) == 0 || chdir("/") == 0)
 		return 0;
 	return failure_set(reterr, errno, "go to /");
 }
@@ -157,10 +57,10 @@ static _Noreturn void run_child(struct run *run)
 	struct failure failure;
 	int err;
 
-	if (run_tty_protect(&run->tty, &failure) < 0 || become_user(run, &failure) < 0 ||
-	    go_to_cwd(run, &failure) < 0)
+	if (run_tty_protect(&run->tty, &failure) < 0 ||
+	    account_become(&run->account, &failure) < 0 || go_to_cwd(run, &failure) < 0)
 		_exit(verb_fail(&failure));
-	environ = run->environment;
+	environ = run->account.environment;
 	if (sys_close_range(3, ~0U) < 0) {
 		(void)failure_set(&failure, errno, "close descriptors");
 		_exit(verb_fail(&failure));
@@ -250,7 +150,7 @@ static int run_in_sandbox(struct run *run)
 	sigset_t watched;
 	int code, r;
 
-	if (identity_of(run->passwd, run->service, &login, &failure) < 0)
+	if (identity_of(run->account.passwd, run->service, &login, &failure) < 0)
 		return verb_fail(&failure);
 	/* From here on a signal must find the session either not begun or waited for. */
 	watched_signals(&watched);
@@ -270,7 +170,7 @@ static int run_in_sandbox(struct run *run)
 			"carrel: run as %s: the policy leaves this user alone, so there is no "
 			"sandbox "
 			"(see carrel explain --service %s %s)\n",
-			run->passwd->pw_name, run->service, run->passwd->pw_name);
+			run->account.passwd->pw_name, run->service, run->account.passwd->pw_name);
 		return VERB_FAILED;
 	}
 	code = fork_and_wait(run, &failure);
@@ -310,9 +210,9 @@ static int run_run(const struct verb *verb, int argc, char **argv)
 	if (verb_need_root("run") != VERB_DONE)
 		return VERB_FAILED;
 	run.command = argv + optind;
-	if (look_up(&run, user, &failure) < 0 || make_environment(&run, &failure) < 0) {
+	if (account_look_up(user, &run.account, &failure) < 0) {
 		code = verb_fail(&failure);
-	} else if (run.passwd->pw_uid == 0) {
+	} else if (run.account.passwd->pw_uid == 0) {
 		(void)failure_say(&failure, EPERM,
 				  "run as %s: uid 0 is always left alone, so there "
 				  "is no sandbox for it",

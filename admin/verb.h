@@ -29,6 +29,8 @@ struct verb {
 };
 
 extern const struct verb verb_check, verb_explain, verb_run, verb_list, verb_doctor;
+extern const struct verb verb_show, verb_top, verb_enter, verb_freeze, verb_thaw, verb_kill;
+extern const struct verb verb_reload, verb_metrics, verb_status;
 
 /* The entry that each verb's long options start with. */
 #define VERB_OPTION_HELP                                                                           \

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "core/cgroup_freeze.h"
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
@@ -412,5 +413,6 @@ int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
 		*reterr = failure;
 		r = -failure.err;
 	}
-	return r;
+	/* An empty set has made nothing. */
+	return r == 0 && set->count > 0 ? cgroup_remove_freezer(set->uid, reterr) : r;
 }

@@ -49,6 +49,10 @@ int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int
 int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size);
 int cgroup_write_file(int dir_fd, const char *file, const char *text);
 
+/* Set and read back one limit, or lift it where the plan has none. */
+int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
+		     const struct plan *plan, enum plan_limit_kind kind, struct failure *reterr);
+
 /* Set and read back every limit of the controllers in one hierarchy. */
 int cgroup_apply_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
 			const struct plan *plan, struct failure *reterr);

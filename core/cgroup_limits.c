@@ -150,10 +150,10 @@ static int write_limit(const struct plan *plan, enum plan_limit_kind kind, int s
 	return 0;
 }
 
-static int set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-		     const struct plan *plan, enum plan_limit_kind kind, uint64_t page_size,
-		     struct failure *reterr)
+int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
+		     const struct plan *plan, enum plan_limit_kind kind, struct failure *reterr)
 {
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	const struct cgroup_limit_info *info = &cgroup_limits[kind];
 	const char *file = hierarchy->v2 ? info->v2_file : info->v1_file;
 	const char *unset = hierarchy->v2 ? info->v2_unset : info->v1_unset;
@@ -191,13 +191,11 @@ static int set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
 int cgroup_apply_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
 			const struct plan *plan, struct failure *reterr)
 {
-	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-
 	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
 		if (!(hierarchy->controllers & (1U << cgroup_limits[kind].controller)))
 			continue;
-		int r = set_limit(hierarchy, slice_fd, plan, (enum plan_limit_kind)kind, page_size,
-				  reterr);
+		int r = cgroup_set_limit(hierarchy, slice_fd, plan, (enum plan_limit_kind)kind,
+					 reterr);
 
 		if (r < 0)
 			return r;

@@ -21,8 +21,10 @@ static const struct {
 	[MESSAGE_QUERY] = {"query", sizeof(struct message_plain)},
 	[MESSAGE_INFO] = {"info", sizeof(struct message_info)},
 	[MESSAGE_GO] = {"go", sizeof(struct message_plain)},
+	[MESSAGE_QUERY_SESSIONS] = {"query for sessions", sizeof(struct message_query_sessions)},
+	[MESSAGE_SESSIONS] = {"sessions", sizeof(struct message_sessions)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_GO + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_SESSIONS + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {
@@ -75,7 +77,7 @@ static size_t due_size(const void *bytes, size_t size, enum message_type type)
 
 static bool reply_good(const struct message_reply *reply)
 {
-	if (reply->verdict > REPLY_CONFINED || reply->notice > NOTICE_SESSIONS_MAX ||
+	if (reply->verdict > REPLY_CONFINED || reply->notice > NOTICE_FROZEN ||
 	    reply->no_new_privs > 1 || reply->cgroup_count > PROTOCOL_CGROUPS_MAX ||
 	    reply->oom_score_adj < -1000 || reply->oom_score_adj > 1000)
 		return false;
@@ -97,6 +99,21 @@ static bool info_good(const struct message_info *info)
 	       ends(info->memory_dir, sizeof(info->memory_dir)) &&
 	       ends(info->cpu_dir, sizeof(info->cpu_dir)) &&
 	       ends(info->pids_dir, sizeof(info->pids_dir));
+}
+
+static bool sessions_good(const struct message_sessions *message)
+{
+	if (message->count > PROTOCOL_SESSIONS_PART || message->count > message->total)
+		return false;
+	for (uint32_t i = 0; i < message->count; i++) {
+		const struct session_record *session = &message->sessions[i];
+
+		if (!ends(session->service, sizeof(session->service)) ||
+		    !ends(session->tty, sizeof(session->tty)) ||
+		    !ends(session->rhost, sizeof(session->rhost)))
+			return false;
+	}
+	return true;
 }
 
 int protocol_check(const void *bytes, size_t size, enum message_type type, struct failure *reterr)
@@ -125,6 +142,8 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 		good = info_good(bytes);
 	else if (type == MESSAGE_READY)
 		good = ends(((const struct message_ready *)bytes)->text, FAILURE_TEXT_MAX);
+	else if (type == MESSAGE_SESSIONS)
+		good = sessions_good(bytes);
 	if (!good)
 		return failure_say(reterr, EPROTO, "a %s message with a field out of range",
 				   messages[type].name);

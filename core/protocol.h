@@ -19,6 +19,8 @@
  *   carrel                     warden, on its socket in /run/carrel
  *   QUERY              ──▶
  *                      ◀──     INFO
+ *   QUERY_SESSIONS     ──▶     (which of them first)
+ *                      ◀──     SESSIONS
  */
 #ifndef CARREL_PROTOCOL_H
 #define CARREL_PROTOCOL_H
@@ -53,6 +55,8 @@ enum message_type {
 	MESSAGE_QUERY,
 	MESSAGE_INFO,
 	MESSAGE_GO, /* the helper's to the sandbox's PID 1: carries the cgroup views */
+	MESSAGE_QUERY_SESSIONS,
+	MESSAGE_SESSIONS,
 };
 
 struct message_head {
@@ -103,7 +107,7 @@ enum reply_verdict {
 };
 
 /* What the user may be told, besides the general sentence. */
-enum reply_notice { NOTICE_NONE, NOTICE_SESSIONS_MAX };
+enum reply_notice { NOTICE_NONE, NOTICE_SESSIONS_MAX, NOTICE_FROZEN };
 
 struct message_reply {
 	struct message_head head;
@@ -142,6 +146,28 @@ struct message_info {
 	char rhost[PROTOCOL_NAME_MAX];
 	/* Directories of the user's slice, "" where the controller is not used. */
 	char memory_dir[PROTOCOL_TEXT_MAX], cpu_dir[PROTOCOL_TEXT_MAX], pids_dir[PROTOCOL_TEXT_MAX];
+};
+
+/* The sessions in a sandbox, a part at a time: `first` is the index of the first that is wanted. */
+struct message_query_sessions {
+	struct message_head head;
+	uint32_t first;
+};
+
+struct session_record {
+	int32_t leader_pid; /* as the warden's pid namespace has it */
+	int64_t started; /* CLOCK_REALTIME, seconds */
+	char service[PROTOCOL_NAME_MAX];
+	char tty[PROTOCOL_NAME_MAX];
+	char rhost[PROTOCOL_NAME_MAX];
+};
+
+#define PROTOCOL_SESSIONS_PART 16
+struct message_sessions {
+	struct message_head head;
+	uint32_t total; /* sessions there are */
+	uint32_t count; /* in this part; 0: `first` was beyond the last */
+	struct session_record sessions[PROTOCOL_SESSIONS_PART];
 };
 
 /* Fill in the head. */

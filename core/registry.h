@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/failure.h"
 #include "core/protocol.h"
@@ -59,9 +60,29 @@ int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reter
 /*
  * Ask all wardens at once, waiting for the slowest until the deadline, and a little beyond it while
  * answers still come. *ret_infos is the caller's
- * to free; *ret_silent counts those that live but did not answer in time.
+ * to free: *ret_count that answered, and after them *ret_silent of which nothing is set but id, uid and
+ * warden_pid (from the socket; 0: unknown): wardens that live but did not answer in time.
  */
 int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
 		   size_t *ret_silent, struct failure *reterr);
+/* The same, of one user's wardens alone. */
+int registry_query_user(uint32_t uid, int64_t deadline_ms, struct message_info **ret_infos,
+			size_t *ret_count, size_t *ret_silent, struct failure *reterr);
+
+/* Ask the one warden of this id. -ENOENT: there is none; -ETIME: it does not answer. */
+int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
+		       struct message_info *ret_info, struct failure *reterr);
+/*
+ * The pid of the warden that listens there, also when it hangs. Who has a pidfd of that pid, opened
+ * before, has the warden's: it listens as long as it lives. Errors as above.
+ */
+int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr);
+/*
+ * Ask it for the sessions in its sandbox; *ret_sessions is the caller's to free. Those that end while
+ * the parts are asked for may be missing, or another one with them.
+ */
+int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
+			    struct session_record **ret_sessions, size_t *ret_count,
+			    struct failure *reterr);
 
 #endif

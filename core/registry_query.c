@@ -19,11 +19,20 @@
 
 #define QUIET_MS 200 /* without any answer, once the deadline is over */
 
+/* A warden that is asked; its place among the polls is the same. */
+struct asked {
+	uint32_t uid;
+	pid_t pid; /* of the listening process */
+	char id[PROTOCOL_ID_MAX];
+	bool busy; /* so many clients wait for it that it took no more */
+};
+
 struct query {
-	struct pollfd *polls;
+	struct pollfd *polls; /* fd -1: has answered, has ended, or is too busy to be asked */
+	struct asked *asked;
 	size_t count, room;
 	struct message_info *infos;
-	size_t answered;
+	size_t answered, silent;
 };
 
 static void query_free(struct query *query)
@@ -31,37 +40,77 @@ static void query_free(struct query *query)
 	for (size_t i = 0; i < query->count; i++)
 		close_fd(&query->polls[i].fd);
 	free(query->polls);
+	free(query->asked);
 	free(query->infos);
 }
 
-static int ask_one(struct query *query, uint32_t uid, const char *id, struct failure *reterr)
+/* A socket to a warden. -ENOENT: there is none, it is dead, or just ending; -EAGAIN: too busy. */
+static int connect_to(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct message_plain message;
-	struct failure ignored;
 	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
 			   id);
 
 	if (len < 0 || (size_t)len >= sizeof(address.sun_path))
-		return 0;
+		return failure_say(reterr, ENOENT, "no sandbox has an id as long as that");
 	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return failure_set(reterr, errno, "make a socket to ask a warden");
-	/* Dead, or just ending: not live. */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EAGAIN)
-		return 0;
-	protocol_head(&message.head, MESSAGE_QUERY, sizeof(message));
-	(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
-	if (query->count == query->room) {
-		size_t room = query->room * 2 + 64;
-		struct pollfd *more = realloc(query->polls, room * sizeof(*more));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == EAGAIN
+			       ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
+			       : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
+	*ret_socket = steal_fd(&fd);
+	return 0;
+}
 
-		if (!more)
-			return failure_set(reterr, ENOMEM, "ask the wardens");
-		query->polls = more;
-		query->room = room;
+static int make_room(struct query *query, struct failure *reterr)
+{
+	size_t room = query->room * 2 + 64;
+	struct pollfd *polls;
+	struct asked *asked;
+
+	if (query->count < query->room && query->asked)
+		return 0;
+	polls = realloc(query->polls, room * sizeof(*polls));
+	if (polls)
+		query->polls = polls;
+	asked = realloc(query->asked, room * sizeof(*asked));
+	if (asked)
+		query->asked = asked;
+	if (!polls || !asked)
+		return failure_set(reterr, ENOMEM, "ask the wardens");
+	query->room = room;
+	return 0;
+}
+
+static int ask_one(struct query *query, uint32_t uid, const char *id, struct failure *reterr)
+{
+	struct message_plain message;
+	struct failure ignored;
+	struct ucred cred = {0};
+	socklen_t cred_size = sizeof(cred);
+	_close_ int fd = -1;
+	int r = make_room(query, reterr);
+
+	if (r == 0)
+		r = connect_to(uid, id, &fd, reterr);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 && r != -EAGAIN)
+		return r;
+	struct asked *asked = &query->asked[query->count];
+
+	*asked = (struct asked){.uid = uid, .busy = r == -EAGAIN};
+	if (!asked->busy) {
+		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size);
+		asked->pid = cred.pid;
+		protocol_head(&message.head, MESSAGE_QUERY, sizeof(message));
+		(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
 	}
+	if (protocol_text(asked->id, sizeof(asked->id), id) < 0)
+		return 0;
 	query->polls[query->count++] = (struct pollfd){.fd = steal_fd(&fd), .events = POLLIN};
 	return 0;
 }
@@ -87,13 +136,14 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 
 /*
  * Until the deadline, and beyond it as long as answers come: with thousands of sandboxes, asking alone may
- * have taken that long. Returns how many asked wardens have ended meanwhile: they are neither live nor
- * silent.
+ * have taken that long. What ends without an answer is neither live nor silent.
  */
-static size_t collect(struct query *query, int64_t deadline_ms)
+static void collect(struct query *query, int64_t deadline_ms)
 {
-	size_t left = query->count, ended = 0;
+	size_t left = 0;
 
+	for (size_t i = 0; i < query->count; i++)
+		left += query->polls[i].fd >= 0;
 	while (left > 0) {
 		int64_t wait = deadline_ms - sys_now_ms();
 
@@ -110,13 +160,27 @@ static size_t collect(struct query *query, int64_t deadline_ms)
 					     &query->infos[query->answered], sizeof(*query->infos),
 					     NULL, NULL, 0, &ignored) == 0)
 				query->answered++;
-			else
-				ended++;
 			close_fd(&query->polls[i].fd);
 			left--;
 		}
 	}
-	return ended;
+}
+
+/* After those that have answered. */
+static void add_silent(struct query *query)
+{
+	for (size_t i = 0; i < query->count; i++) {
+		const struct asked *asked = &query->asked[i];
+		struct message_info *info = &query->infos[query->answered + query->silent];
+
+		if (query->polls[i].fd < 0 && !asked->busy)
+			continue;
+		memset(info, 0, sizeof(*info));
+		info->uid = asked->uid;
+		info->warden_pid = asked->pid;
+		memcpy(info->id, asked->id, sizeof(info->id));
+		query->silent++;
+	}
 }
 
 /* A descriptor for each sandbox: room for as many as the hard limit allows. */
@@ -130,13 +194,12 @@ static void raise_nofile(void)
 	}
 }
 
-int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
-		   size_t *ret_silent, struct failure *reterr)
+static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
+		       struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
+		       struct failure *reterr)
 {
 	__attribute__((cleanup(query_free))) struct query query = {0};
-	_free_ uint32_t *uids = NULL;
-	size_t users = 0;
-	int r = registry_users(&uids, &users, reterr);
+	int r = 0;
 
 	raise_nofile();
 	for (size_t i = 0; r == 0 && i < users; i++)
@@ -146,10 +209,103 @@ int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t 
 	query.infos = calloc(query.count + 1, sizeof(*query.infos));
 	if (!query.infos)
 		return failure_set(reterr, ENOMEM, "ask %zu wardens", query.count);
-	size_t ended = collect(&query, deadline_ms);
-
+	collect(&query, deadline_ms);
+	add_silent(&query);
 	*ret_count = query.answered;
-	*ret_silent = query.count - query.answered - ended;
+	*ret_silent = query.silent;
 	*ret_infos = steal_ptr(&query.infos);
+	return 0;
+}
+
+int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
+		   size_t *ret_silent, struct failure *reterr)
+{
+	_free_ uint32_t *uids = NULL;
+	size_t users = 0;
+	int r = registry_users(&uids, &users, reterr);
+
+	if (r == 0)
+		r = query_users(uids, users, deadline_ms, ret_infos, ret_count, ret_silent, reterr);
+	return r;
+}
+
+int registry_query_user(uint32_t uid, int64_t deadline_ms, struct message_info **ret_infos,
+			size_t *ret_count, size_t *ret_silent, struct failure *reterr)
+{
+	return query_users(&uid, 1, deadline_ms, ret_infos, ret_count, ret_silent, reterr);
+}
+
+int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
+		       struct message_info *ret_info, struct failure *reterr)
+{
+	struct message_plain query;
+	_close_ int fd = -1;
+	int r = connect_to(uid, id, &fd, reterr);
+
+	protocol_head(&query.head, MESSAGE_QUERY, sizeof(query));
+	if (r == 0)
+		r = protocol_send(fd, &query, sizeof(query), NULL, 0, reterr);
+	if (r == 0)
+		r = protocol_receive(fd, MESSAGE_INFO, ret_info, sizeof(*ret_info), NULL, NULL,
+				     deadline_ms, reterr);
+	return r;
+}
+
+int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr)
+{
+	_close_ int fd = -1;
+	struct ucred cred;
+	socklen_t size = sizeof(cred);
+	int r = connect_to(uid, id, &fd, reterr);
+
+	if (r < 0)
+		return r;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+		return failure_set(reterr, errno, "ask who the warden of %s is", id);
+	*ret_pid = cred.pid;
+	return 0;
+}
+
+/* One part, from `first` on. */
+static int query_part(uint32_t uid, const char *id, uint32_t first, int64_t deadline_ms,
+		      struct message_sessions *ret_part, struct failure *reterr)
+{
+	struct message_query_sessions query = {.first = first};
+	_close_ int fd = -1;
+	int r = connect_to(uid, id, &fd, reterr);
+
+	protocol_head(&query.head, MESSAGE_QUERY_SESSIONS, sizeof(query));
+	if (r == 0)
+		r = protocol_send(fd, &query, sizeof(query), NULL, 0, reterr);
+	if (r == 0)
+		r = protocol_receive(fd, MESSAGE_SESSIONS, ret_part, sizeof(*ret_part), NULL, NULL,
+				     deadline_ms, reterr);
+	return r;
+}
+
+int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
+			    struct session_record **ret_sessions, size_t *ret_count,
+			    struct failure *reterr)
+{
+	_free_ struct session_record *sessions = NULL;
+	struct message_sessions part = {.count = 0};
+	size_t count = 0;
+
+	do {
+		int r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
+
+		if (r < 0)
+			return r;
+		struct session_record *more =
+			reallocarray(sessions, count + part.count + 1, sizeof(*sessions));
+
+		if (!more)
+			return failure_set(reterr, ENOMEM, "list the sessions in %s", id);
+		sessions = more;
+		memcpy(sessions + count, part.sessions, part.count * sizeof(*sessions));
+		count += part.count;
+	} while (part.count > 0 && count < part.total);
+	*ret_count = count;
+	*ret_sessions = steal_ptr(&sessions);
 	return 0;
 }

@@ -68,13 +68,19 @@ static int check_caller(struct failure *reterr)
 	return 0;
 }
 
-/* All group ids, then all group names, one after the other, each with its NUL. */
-static int pack_groups(const struct login *login, struct message_request *message,
-		       struct failure *reterr)
+/* Bytes of all group names, with a NUL each. */
+static size_t names_size(const struct login *login)
 {
-	if (login->gid_count > PROTOCOL_GIDS_MAX)
-		return failure_say(reterr, E2BIG, "the user is in %zu groups, %d are allowed",
-				   login->gid_count, PROTOCOL_GIDS_MAX);
+	size_t size = 0;
+
+	for (char *const *name = login->groups; name && *name; name++)
+		size += strlen(*name) + 1;
+	return size;
+}
+
+/* All group ids, then all group names, one after the other. There is room for them. */
+static void pack_groups(const struct login *login, struct message_request *message)
+{
 	if (login->gid_count > 0)
 		memcpy(message->gids, login->gids, login->gid_count * sizeof(*login->gids));
 	message->gid_count = (uint32_t)login->gid_count;
@@ -84,14 +90,9 @@ static int pack_groups(const struct login *login, struct message_request *messag
 	for (char *const *name = login->groups; name && *name; name++) {
 		size_t len = strlen(*name) + 1;
 
-		if (len > PROTOCOL_GROUPS_MAX - message->group_bytes)
-			return failure_say(reterr, E2BIG,
-					   "the names of the user's groups need more than %d bytes",
-					   PROTOCOL_GROUPS_MAX);
 		memcpy(names + message->group_bytes, *name, len);
 		message->group_bytes += (uint32_t)len;
 	}
-	return 0;
 }
 
 static int make_request(const struct session *session, const struct session_request *request,
@@ -122,11 +123,10 @@ static int make_request(const struct session *session, const struct session_requ
 		(void)protocol_text(message->tty, sizeof(message->tty), request->tty);
 	if (request->rhost)
 		(void)protocol_text(message->rhost, sizeof(message->rhost), request->rhost);
-	int r = pack_groups(login, message, reterr);
-
+	pack_groups(login, message);
 	protocol_head(&message->head, MESSAGE_REQUEST,
 		      PROTOCOL_REQUEST_SIZE(message->gid_count, message->group_bytes));
-	return r;
+	return 0;
 }
 
 /* Await the reply. */
@@ -240,7 +240,18 @@ int session_start(const char *helper, unsigned int timeout_seconds, struct sessi
 static int send_request(struct session *session, const struct session_request *request,
 			struct failure *reterr)
 {
-	_free_ struct message_request *message = malloc(sizeof(*message));
+	const struct login *login = request->login;
+	size_t names = names_size(login);
+
+	if (login->gid_count > PROTOCOL_GIDS_MAX)
+		return failure_say(reterr, E2BIG, "the user is in %zu groups, %d are allowed",
+				   login->gid_count, PROTOCOL_GIDS_MAX);
+	if (names > PROTOCOL_GROUPS_MAX)
+		return failure_say(reterr, E2BIG,
+				   "the names of the user's groups need more than %d bytes",
+				   PROTOCOL_GROUPS_MAX);
+	_free_ struct message_request *message =
+		malloc(PROTOCOL_REQUEST_SIZE(login->gid_count, names));
 
 	if (!message)
 		return failure_set(reterr, ENOMEM, "prepare a request");

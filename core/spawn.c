@@ -129,8 +129,7 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 {
 	struct spawn *spawn = arg;
 	char *argv[] = {(char *)"carrel-session", (char *)spawn->mode, NULL};
-	/* For the warden: chunks kept for reuse would hold on to pages that are free otherwise. */
-	char *envp[] = {(char *)"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", NULL};
+	char *envp[] = {NULL};
 	sigset_t none;
 
 	reset_signals();

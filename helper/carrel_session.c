@@ -17,6 +17,7 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/mnt_cgroup.h"
@@ -163,6 +164,13 @@ static int count_and_listen(struct opening *opening, const struct registry_user 
 
 	if (r < 0)
 		return r;
+	/* It would hang in a frozen cgroup (v2), or run beside the frozen ones (v1). */
+	if (cgroup_is_frozen(&opening->warden.cgroups)) {
+		opening->reply.notice = NOTICE_FROZEN;
+		return failure_say(reterr, EBUSY,
+				   "the sessions of %s are frozen (see: carrel thaw %s)",
+				   opening->login.user, opening->login.user);
+	}
 	if (max != CONVERT_MAX && live >= max) {
 		opening->reply.notice = NOTICE_SESSIONS_MAX;
 		return failure_say(reterr, EUSERS, "%s has %zu sessions, and sessions_max is %llu",

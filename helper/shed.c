@@ -9,6 +9,13 @@
 
 #include "core/cleanup.h"
 
+/*
+ * glibc's, called at the end of each thread: gives the chunks that malloc keeps for quick reuse (tcache)
+ * back to the heap, whose pages they pin otherwise. Weak: another C library does without.
+ */
+#pragma weak __libc_thread_freeres
+extern void __libc_thread_freeres(void);
+
 #define STACK_DEPTH (256 * 1024) /* more than opening a session has used */
 
 static uintptr_t page_down(uintptr_t address, uintptr_t page)
@@ -52,8 +59,11 @@ void shed_memory(void)
 	/* Slack for the frames of the calls below. */
 	uintptr_t top = page_down((uintptr_t)__builtin_frame_address(0), page) - page;
 
-	if (segment_count == 0)
+	if (segment_count == 0) {
 		(void)dl_iterate_phdr(note_segments, &page);
+		if (__libc_thread_freeres)
+			__libc_thread_freeres();
+	}
 	(void)malloc_trim(0);
 	// NOLINTNEXTLINE(performance-no-int-to-ptr)
 	(void)madvise((void *)(top - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED);

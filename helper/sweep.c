@@ -10,7 +10,7 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "core/cgroup.h"
+#include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
 #include "core/policy_store.h"
 #include "core/registry.h"
@@ -32,8 +32,13 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	r = registry_any(&user, &live, reterr);
-	if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0)
-		r = cgroup_remove(&cgroups, reterr);
+	if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0) {
+		/* A killed warden's processes: frozen, they could not even die. */
+		if (cgroup_is_frozen(&cgroups))
+			r = cgroup_thaw(&cgroups, reterr);
+		if (r == 0)
+			r = cgroup_remove(&cgroups, reterr);
+	}
 	if (r == 0)
 		registry_leave(&user);
 	else

@@ -12,16 +12,19 @@
 #include <syslog.h>
 
 #include "core/caps.h"
+#include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
 #include "core/registry.h"
 #include "core/sys.h"
+#include "helper/answer.h"
 #include "helper/shed.h"
 #include "helper/sweep.h"
 
-#define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 #define LOCK_WAIT_MS 10000
 #define REMOVE_PAUSE_MS 10 /* between attempts to remove a cgroup that is still in use, doubling */
 #define REMOVE_PAUSE_MAX_MS 1000
+#define END_LOOK_MS 1000 /* has the user been frozen meanwhile? */
+#define FROZEN_LOOK_MS 50 /* at what is dying in a frozen sandbox */
 #define REMOVE_GIVE_UP_MS 30000 /* after the leader has gone */
 
 void warden_init(struct warden *warden)
@@ -30,20 +33,6 @@ void warden_init(struct warden *warden)
 	warden->module_fd = warden->leader_fd = warden->listen_fd = -1;
 	warden->sandbox =
 		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
-}
-
-static void answer(struct warden *warden)
-{
-	struct message_plain query;
-	struct failure failure;
-	_close_ int client = accept4(warden->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (client < 0)
-		return;
-	/* Only root reaches the socket's directory. A client that just looks is no error. */
-	if (protocol_receive(client, MESSAGE_QUERY, &query, sizeof(query), NULL, NULL,
-			     sys_now_ms() + CLIENT_WAIT_MS, &failure) == 0)
-		(void)protocol_send(client, &warden->info, sizeof(warden->info), NULL, 0, &failure);
 }
 
 /* The caller said CLOSE, or has closed its end (which alone does not end the session). */
@@ -108,10 +97,16 @@ static void attend(struct warden *warden)
 		if (polls[2].revents && module_says_close(warden))
 			return;
 		if (polls[3].revents) {
-			answer(warden);
+			answer_client(warden);
 			shed_memory();
 		}
 	}
+}
+
+/* 0 when it has gone, and its pid may be another process's. */
+static pid_t live_leader(const struct warden *warden)
+{
+	return is_over(warden->leader_fd) ? 0 : warden->info.leader_pid;
 }
 
 /* Kill PID 1, and with it everything inside. */
@@ -133,9 +128,14 @@ static void await_end(struct warden *warden)
 			{.fd = warden->sandbox.init_pidfd, .events = POLLIN},
 			{.fd = warden->listen_fd, .events = POLLIN},
 		};
+		/* What is frozen neither dies nor reaps; also when that comes only now. */
+		bool frozen = cgroup_is_frozen(&warden->cgroups);
 
-		if (poll(polls, ARRAY_SIZE(polls), -1) > 0 && polls[1].revents)
-			answer(warden);
+		if (frozen)
+			cgroup_release_dying(&warden->cgroups, live_leader(warden));
+		if (poll(polls, ARRAY_SIZE(polls), frozen ? FROZEN_LOOK_MS : END_LOOK_MS) > 0 &&
+		    polls[1].revents)
+			answer_client(warden);
 	}
 	sandbox_destroy(&warden->sandbox);
 }
@@ -159,6 +159,8 @@ static int remove_locked(struct warden *warden, struct registry_user *user, stru
 	 */
 	if (r == -EBUSY && !others && !(warden->info.namespaces & (1U << NS_PID)))
 		cgroup_kill(&warden->cgroups);
+	if (r == -EBUSY)
+		cgroup_release_dying(&warden->cgroups, live_leader(warden));
 	return r;
 }
 

@@ -54,6 +54,9 @@ static int refuse(pam_handle_t *pamh, int flags, const struct options *options, 
 			(void)pam_error(pamh,
 					"You have as many sessions open as you may have here; "
 					"close one and try again.");
+		else if (notice == NOTICE_FROZEN)
+			(void)pam_error(pamh, "The administrator has frozen your sessions here; "
+					      "no new one can begin until they are thawed.");
 		else
 			(void)pam_error(pamh, "Your session could not be set up safely and was "
 					      "refused; please tell the administrator.");

@@ -50,6 +50,10 @@ static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 		return sizeof(struct message_ready);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
+	case MESSAGE_QUERY_SESSIONS:
+		return sizeof(struct message_query_sessions);
+	case MESSAGE_SESSIONS:
+		return sizeof(struct message_sessions);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -106,7 +110,7 @@ static void check_request(const struct message_request *request, size_t size)
 
 static void check_reply(const struct message_reply *reply)
 {
-	require(reply->verdict <= REPLY_CONFINED && reply->notice <= NOTICE_SESSIONS_MAX &&
+	require(reply->verdict <= REPLY_CONFINED && reply->notice <= NOTICE_FROZEN &&
 			reply->cgroup_count <= PROTOCOL_CGROUPS_MAX &&
 			abs(reply->oom_score_adj) <= 1000,
 		"a reply's numbers");
@@ -122,6 +126,16 @@ static void check_info(const struct message_info *info)
 			ENDS(info->rhost) && ENDS(info->memory_dir) && ENDS(info->cpu_dir) &&
 			ENDS(info->pids_dir),
 		"an info's texts end");
+}
+
+static void check_sessions(const struct message_sessions *message)
+{
+	require(message->count <= PROTOCOL_SESSIONS_PART && message->count <= message->total,
+		"a part's count");
+	for (uint32_t i = 0; i < message->count; i++)
+		require(ENDS(message->sessions[i].service) && ENDS(message->sessions[i].tty) &&
+				ENDS(message->sessions[i].rhost),
+			"a session's texts end");
 }
 
 static int check(const char *bytes, size_t size, enum message_type type)
@@ -149,6 +163,8 @@ static int check(const char *bytes, size_t size, enum message_type type)
 		check_info((const struct message_info *)bytes);
 	else if (type == MESSAGE_READY)
 		require(ENDS(((const struct message_ready *)bytes)->text), "its text ends");
+	else if (type == MESSAGE_SESSIONS)
+		check_sessions((const struct message_sessions *)bytes);
 	return 0;
 }
 
@@ -215,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	enum message_type type = (enum message_type)(data[0] % MESSAGE_INFO + MESSAGE_SPAWNED);
+	enum message_type type = (enum message_type)(data[0] % MESSAGE_SESSIONS + MESSAGE_SPAWNED);
 	unsigned int flags = data[1];
 	size_t length;
 	_free_ char *bytes = make(type, flags, data + 2, size - 2, &length);

@@ -25,6 +25,7 @@ union any {
 	struct message_reply reply;
 	struct message_ready ready;
 	struct message_info info;
+	struct message_sessions sessions;
 };
 
 static size_t size_of(enum message_type type)
@@ -38,6 +39,10 @@ static size_t size_of(enum message_type type)
 		return sizeof(struct message_ready);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
+	case MESSAGE_QUERY_SESSIONS:
+		return sizeof(struct message_query_sessions);
+	case MESSAGE_SESSIONS:
+		return sizeof(struct message_sessions);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -55,6 +60,8 @@ static void *make(enum message_type type)
 		any->request.timeout_ms = 1;
 		any->request.user[0] = 'a';
 	}
+	if (type == MESSAGE_SESSIONS)
+		any->sessions.total = any->sessions.count = PROTOCOL_SESSIONS_PART;
 	return any;
 }
 
@@ -74,10 +81,10 @@ static int check(const void *message, size_t size, enum message_type type)
 static void every_type_is_taken_as_itself_alone(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_SESSIONS; type++) {
 		_free_ void *message = make((enum message_type)type);
 
-		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_INFO; due++) {
+		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_SESSIONS; due++) {
 			int r = check(message, size_of((enum message_type)type),
 				      (enum message_type)due);
 
@@ -184,6 +191,9 @@ static const struct {
 	TEXT(MESSAGE_INFO, message_info, memory_dir),
 	TEXT(MESSAGE_INFO, message_info, cpu_dir),
 	TEXT(MESSAGE_INFO, message_info, pids_dir),
+	TEXT(MESSAGE_SESSIONS, message_sessions, sessions[0].service),
+	TEXT(MESSAGE_SESSIONS, message_sessions, sessions[0].tty),
+	TEXT(MESSAGE_SESSIONS, message_sessions, sessions[PROTOCOL_SESSIONS_PART - 1].rhost),
 };
 
 static void texts_without_an_end_are_refused(void **state)
@@ -218,11 +228,14 @@ static const struct {
 	NUMBER(MESSAGE_REQUEST, message_request, gid, UINT32_MAX - 1, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_CONFINED, REPLY_CONFINED + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_IGNORE, UINT32_MAX),
-	NUMBER(MESSAGE_REPLY, message_reply, notice, NOTICE_SESSIONS_MAX, NOTICE_SESSIONS_MAX + 1),
+	NUMBER(MESSAGE_REPLY, message_reply, notice, NOTICE_FROZEN, NOTICE_FROZEN + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, no_new_privs, 1, 2),
 	NUMBER(MESSAGE_REPLY, message_reply, cgroup_count, PROTOCOL_CGROUPS_MAX,
 	       PROTOCOL_CGROUPS_MAX + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, cgroup_count, 0, UINT32_MAX),
+	NUMBER(MESSAGE_SESSIONS, message_sessions, count, PROTOCOL_SESSIONS_PART,
+	       PROTOCOL_SESSIONS_PART + 1),
+	NUMBER(MESSAGE_SESSIONS, message_sessions, count, 0, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj, 1000, 1001),
 	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj, -1000, -1001),
 };

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "admin/figures.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "admin/verb.h"
+#include "core/cleanup.h"
+#include "core/convert.h"
+
+/* The policy's keys, in the order of `enum plan_limit_kind`. */
+static const char *const keys[PLAN_LIMITS] = {
+	[LIMIT_MEMORY_MAX] = "memory_max", [LIMIT_MEMORY_HIGH] = "memory_high",
+	[LIMIT_SWAP_MAX] = "swap_max",	   [LIMIT_CPU_MAX] = "cpu_max",
+	[LIMIT_CPU_WEIGHT] = "cpu_weight", [LIMIT_CPUS] = "cpus",
+	[LIMIT_PIDS_MAX] = "pids_max",
+};
+
+json_t *figures_json_limits(const struct cgroup_figures *figures)
+{
+	json_t *object = json_object();
+
+	for (int kind = 0; object && kind < PLAN_LIMITS; kind++) {
+		const struct cgroup_held *held = &figures->limits[kind];
+		json_t *value = !held->known	     ? json_null()
+				: kind == LIMIT_CPUS ? verb_json_text(held->text)
+						     : verb_json_number(held->value);
+
+		if (json_object_set_new(object, keys[kind], value) < 0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+json_t *figures_json_usage(const struct cgroup_figures *figures)
+{
+	const struct cgroup_usage *usage = &figures->usage;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "memory_bytes",
+			 verb_json_number(usage->memory_bytes), "memory_peak_bytes",
+			 verb_json_number(usage->memory_peak_bytes), "swap_bytes",
+			 verb_json_number(figures->swap_bytes), "cpu_usec",
+			 verb_json_number(usage->cpu_usec), "throttled_usec",
+			 verb_json_number(figures->throttled_usec), "processes",
+			 verb_json_number(usage->processes), "pids_refused",
+			 verb_json_number(figures->pids_refused), "oom_kills",
+			 verb_json_number(usage->oom_kills));
+}
+
+struct formatted figures_limit(const struct cgroup_figures *figures, enum plan_limit_kind kind)
+{
+	const struct cgroup_held *held = &figures->limits[kind];
+	struct formatted text = {"-"};
+
+	if (!held->known || (held->value == CONVERT_MAX && kind != LIMIT_CPUS))
+		return text;
+	switch (kind) {
+	case LIMIT_MEMORY_MAX:
+	case LIMIT_MEMORY_HIGH:
+	case LIMIT_SWAP_MAX:
+		return format_bytes(held->value);
+	case LIMIT_CPU_MAX:
+		(void)snprintf(text.text, sizeof(text.text), "%" PRIu64 "%%", held->value);
+		break;
+	case LIMIT_CPUS:
+		(void)snprintf(text.text, sizeof(text.text), "%.*s", (int)sizeof(text.text) - 1,
+			       held->text);
+		break;
+	case LIMIT_CPU_WEIGHT:
+	case LIMIT_PIDS_MAX:
+	case PLAN_LIMITS:
+		return format_count(held->value);
+	}
+	return text;
+}
+
+static void print_line(const char *what, const char *used, const char *limit, const char *more)
+{
+	printf("%-12s %10s %10s%s%s\n", what, used, limit, more[0] ? "  " : "", more);
+}
+
+void figures_print(const struct cgroup_figures *figures)
+{
+	const struct cgroup_usage *usage = &figures->usage;
+	char more[160];
+
+	print_line("", "USED", "LIMIT", "");
+	(void)snprintf(more, sizeof(more), "peak %s, OOM kills %s",
+		       format_bytes(usage->memory_peak_bytes).text,
+		       format_count(usage->oom_kills).text);
+	print_line("memory", format_bytes(usage->memory_bytes).text,
+		   figures_limit(figures, LIMIT_MEMORY_MAX).text, more);
+	if (figures->limits[LIMIT_MEMORY_HIGH].known)
+		print_line("memory_high", "", figures_limit(figures, LIMIT_MEMORY_HIGH).text, "");
+	print_line("swap", format_bytes(figures->swap_bytes).text,
+		   figures_limit(figures, LIMIT_SWAP_MAX).text, "");
+	(void)snprintf(more, sizeof(more), "held back %s",
+		       format_seconds(figures->throttled_usec).text);
+	print_line("cpu", format_seconds(usage->cpu_usec).text,
+		   figures_limit(figures, LIMIT_CPU_MAX).text, more);
+	print_line("cpu_weight", "", figures_limit(figures, LIMIT_CPU_WEIGHT).text, "");
+	if (figures->limits[LIMIT_CPUS].known)
+		print_line("cpus", "", figures_limit(figures, LIMIT_CPUS).text, "");
+	(void)snprintf(more, sizeof(more), "refused %s", format_count(figures->pids_refused).text);
+	print_line("processes", format_count(usage->processes).text,
+		   figures_limit(figures, LIMIT_PIDS_MAX).text, more);
+}

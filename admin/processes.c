@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include "admin/processes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/format.h"
+#include "core/cleanup.h"
+#include "core/convert.h"
+#include "core/policy_keys.h"
+
+#define NESTED_MAX 32 /* the kernel's own bound on pid namespaces in each other */
+
+/* Which namespace makes a process one of the sandbox's. */
+struct place {
+	const char *file;
+	ino_t inode;
+	size_t depth; /* index of the sandbox's own pid in "NSpid:" */
+};
+
+static int read_all(int dir_fd, const char *file, char *text, size_t size, size_t *ret_used)
+{
+	_close_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
+	size_t used = 0;
+
+	text[0] = '\0';
+	if (fd < 0)
+		return errno > 0 ? -errno : -EIO;
+	while (used < size - 1) {
+		ssize_t got = read(fd, text + used, size - 1 - used);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return errno > 0 ? -errno : -EIO;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+	}
+	text[used] = '\0';
+	if (ret_used)
+		*ret_used = used;
+	return 0;
+}
+
+/* The text after "NAME:\t", up to the end of the line: the caller stops there. */
+static const char *field(const char *status, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *line = status; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, len) == 0 && line[len] == ':')
+			return line + len + 1;
+	}
+	return NULL;
+}
+
+static uint64_t number(const char *status, const char *name)
+{
+	const char *at = field(status, name);
+
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+pid_t processes_nspid(const char *status, size_t index)
+{
+	const char *at = field(status, "NSpid");
+	long pid = 0;
+
+	for (size_t i = 0; at && i <= index; i++) {
+		char *end;
+
+		at += strspn(at, " \t");
+		if (*at < '0' || *at > '9')
+			break;
+		pid = strtol(at, &end, 10);
+		at = end;
+	}
+	return (pid_t)pid;
+}
+
+static int find_place(const struct message_info *info, struct place *ret_place,
+		      struct failure *reterr)
+{
+	bool own = info->namespaces & (1U << NS_PID);
+	char path[64], status[8192] = "";
+	struct place place = {.file = own ? "pid" : "mnt"};
+	_close_ int dir_fd = -1;
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", info->init_pid);
+	dir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "ns/%s", place.file);
+	if (dir_fd < 0 || fstatat(dir_fd, path, &st, 0) < 0)
+		return failure_set(reterr, errno, "look at PID 1 of %s", info->id);
+	place.inode = st.st_ino;
+	int r = read_all(dir_fd, "status", status, sizeof(status), NULL);
+
+	if (r < 0)
+		return failure_set(reterr, -r, "look at PID 1 of %s", info->id);
+	/* Its own pid inside is the last of its line. */
+	while (processes_nspid(status, place.depth) != processes_nspid(status, NESTED_MAX))
+		place.depth++;
+	if (!own)
+		place.depth = 0;
+	*ret_place = place;
+	return 0;
+}
+
+/* Is it there, or in a pid namespace that somebody made in there? */
+static bool is_inside(int proc_fd, const struct place *place)
+{
+	char path[16];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "ns/%s", place->file);
+	_close_ int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < NESTED_MAX; i++) {
+		if (fstat(fd, &st) < 0)
+			return false;
+		if (st.st_ino == place->inode)
+			return true;
+		if (strcmp(place->file, "pid") != 0)
+			return false;
+		int parent = ioctl(fd, NS_GET_PARENT);
+
+		(void)close(fd);
+		fd = parent;
+	}
+	return false;
+}
+
+/* utime and stime, the 14th and 15th field of /proc/PID/stat; the 2nd may hold blanks and brackets. */
+static uint64_t cpu_usec(int proc_fd)
+{
+	static long ticks;
+	char stat[1024];
+	const char *at;
+	uint64_t sum = 0;
+
+	if (ticks == 0)
+		ticks = sysconf(_SC_CLK_TCK);
+	if (ticks <= 0 || read_all(proc_fd, "stat", stat, sizeof(stat), NULL) < 0)
+		return UINT64_MAX;
+	at = strrchr(stat, ')');
+	for (int i = 2; at && i < 15; i++) {
+		at = strchr(at + 1, ' ');
+		if (at && i >= 13)
+			sum += strtoull(at + 1, NULL, 10);
+	}
+	return at ? sum * 1000000 / (uint64_t)ticks : UINT64_MAX;
+}
+
+static void read_name(int proc_fd, struct process *process)
+{
+	char text[sizeof(process->name)];
+	size_t used = 0;
+
+	if (read_all(proc_fd, "cmdline", text, sizeof(text), &used) == 0 && used > 0) {
+		while (used > 0 && text[used - 1] == '\0')
+			used--;
+		for (size_t i = 0; i < used; i++)
+			if (text[i] == '\0')
+				text[i] = ' ';
+		text[used] = '\0';
+		(void)snprintf(process->name, sizeof(process->name), "%s", text);
+	}
+	if (process->name[0] == '\0' && read_all(proc_fd, "comm", text, sizeof(text), NULL) == 0) {
+		text[strcspn(text, "\n")] = '\0';
+		(void)snprintf(process->name, sizeof(process->name), "[%.*s]",
+			       (int)sizeof(process->name) - 3, text);
+	}
+	format_clean(process->name);
+}
+
+static bool read_process(int proc_fd, pid_t pid, const struct place *place,
+			 struct process *ret_process)
+{
+	struct process process = {.pid = pid, .state = '?'};
+	char status[8192] = "";
+	const char *state;
+
+	if (!is_inside(proc_fd, place) ||
+	    read_all(proc_fd, "status", status, sizeof(status), NULL) < 0)
+		return false;
+	process.inside = processes_nspid(status, place->depth);
+	process.parent = (pid_t)number(status, "PPid");
+	process.uid = (uint32_t)number(status, "Uid");
+	process.threads = number(status, "Threads");
+	process.memory_bytes = number(status, "VmRSS") * 1024;
+	state = field(status, "State");
+	if (state)
+		process.state = state[strspn(state, " \t")];
+	process.cpu_usec = cpu_usec(proc_fd);
+	read_name(proc_fd, &process);
+	*ret_process = process;
+	return true;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct process *a = left, *b = right;
+
+	return a->inside != b->inside ? (a->inside < b->inside ? -1 : 1)
+				      : (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+int processes_list(const struct message_info *info, struct process **ret_processes,
+		   size_t *ret_count, struct failure *reterr)
+{
+	_free_ struct process *processes = NULL;
+	size_t count = 0, room = 0;
+	const struct dirent *entry;
+	struct place place;
+	int r = find_place(info, &place, reterr);
+
+	if (r < 0)
+		return r;
+	DIR *proc = opendir("/proc");
+
+	if (!proc)
+		return failure_set(reterr, errno, "read /proc");
+	while ((entry = readdir(proc))) {
+		uint64_t pid;
+
+		if (convert_unsigned(entry->d_name, 1, INT32_MAX, &pid) < 0)
+			continue;
+		if (count == room) {
+			struct process *more =
+				reallocarray(processes, room = room * 2 + 64, sizeof(*processes));
+
+			if (!more) {
+				(void)closedir(proc);
+				return failure_set(reterr, ENOMEM, "list the processes of %s",
+						   info->id);
+			}
+			processes = more;
+		}
+		_close_ int fd =
+			openat(dirfd(proc), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0 && read_process(fd, (pid_t)pid, &place, &processes[count]))
+			count++;
+	}
+	(void)closedir(proc);
+	if (count > 0)
+		qsort(processes, count, sizeof(*processes), compare);
+	*ret_processes = steal_ptr(&processes);
+	*ret_count = count;
+	return 0;
+}

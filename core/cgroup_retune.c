@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/cgroup_retune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/cgroup_internal.h"
+#include "core/cleanup.h"
+
+#define MOVE_ROUNDS 10 /* what forks meanwhile is met in the next */
+
+struct retune {
+	cgroup_report *report;
+	void *arg;
+	int first;
+};
+
+static void note(struct retune *retune, const struct failure *failure)
+{
+	if (retune->first == 0)
+		retune->first = -failure->err;
+	retune->report(retune->arg, failure);
+}
+
+/* Every limit in one slice that is there. */
+static void set_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
+		       const struct plan *plan, struct retune *retune)
+{
+	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
+		struct failure failure;
+
+		if (!(hierarchy->controllers & (1U << cgroup_limits[kind].controller)))
+			continue;
+		if (cgroup_set_limit(hierarchy, slice_fd, plan, (enum plan_limit_kind)kind,
+				     &failure) < 0)
+			note(retune, &failure);
+	}
+}
+
+/* How many processes were not there yet: 0 when all are. */
+static int move_members(int from_fd, int to_fd, struct failure *reterr)
+{
+	_close_ int fd = openat(from_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	_fclose_ FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[32], have[65536];
+	int moved = 0;
+
+	if (!file)
+		return failure_set(reterr, errno, "read the processes of the user's cgroup");
+	(void)steal_fd(&fd);
+	if (cgroup_read_file(to_fd, "cgroup.procs", have, sizeof(have) - 1) < 0)
+		have[0] = '\0';
+	memmove(have + 1, have, strlen(have) + 1);
+	have[0] = '\n';
+	(void)strncat(have, "\n", sizeof(have) - strlen(have) - 1);
+	while (fgets(line, sizeof(line), file)) {
+		char key[40];
+		int r;
+
+		line[strcspn(line, "\n")] = '\0';
+		(void)snprintf(key, sizeof(key), "\n%s\n", line);
+		if (strstr(have, key))
+			continue;
+		r = cgroup_write_file(to_fd, "cgroup.procs", line);
+		if (r < 0 && r != -ESRCH)
+			return failure_set(reterr, -r, "move process %s", line);
+		moved++;
+	}
+	return moved;
+}
+
+/* A slice that a login before this policy had no use for. */
+static void adopt(struct cgroup_set *set, size_t index, const struct plan *plan,
+		  struct retune *retune)
+{
+	struct cgroup_hierarchy *hierarchy = &set->hierarchies[index];
+	struct cgroup_set alone = {.uid = set->uid, .hierarchies = {*hierarchy}, .count = 1};
+	size_t other = index == 0 ? 1 : 0;
+	struct failure failure;
+	int r = cgroup_create(&alone, plan, &failure);
+	_close_ int to_fd = r < 0 ? -1 : cgroup_open_slice(hierarchy, set->uid, &failure);
+	_close_ int from_fd =
+		to_fd < 0 || other >= set->count
+			? -1
+			: cgroup_open_slice(&set->hierarchies[other], set->uid, &failure);
+
+	for (int round = 0; round < MOVE_ROUNDS && from_fd >= 0; round++) {
+		r = move_members(from_fd, to_fd, &failure);
+		if (r <= 0)
+			break;
+	}
+	if (r < 0)
+		note(retune, &failure);
+}
+
+int cgroup_retune(struct cgroup_set *set, const struct plan *plan, cgroup_report *report, void *arg)
+{
+	struct retune retune = {.report = report, .arg = arg};
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct failure failure;
+		_close_ int slice_fd = cgroup_open_slice(&set->hierarchies[i], set->uid, &failure);
+
+		if (slice_fd >= 0)
+			set_limits(&set->hierarchies[i], slice_fd, plan, &retune);
+		else if (failure.err == ENOENT)
+			adopt(set, i, plan, &retune);
+		else
+			note(&retune, &failure);
+	}
+	return retune.first;
+}

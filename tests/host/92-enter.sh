@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# timeout: 300
+# carrel enter: in all of the sandbox, as the user, with a terminal of its own, and out again.
+. "$CHECK_SOURCE/tests/host/lib.sh"
+
+TMUX_TMPDIR=$SCRATCH
+export TMUX_TMPDIR
+
+screen()
+{
+	tmux -L enter capture-pane -p -t "$1"
+}
+
+shows()
+{
+	screen "$1" | grep -q -E -e "$2"
+}
+
+type_()
+{
+	tmux -L enter send-keys -t main "$1" Enter
+}
+
+usermod -a -G games "$USER_A"
+policy_write '[default]' 'no_new_privs = yes' 'capabilities = chown kill' 'pids_max = 100'
+session_start s in "$USER_A"
+init=$("$CARREL" list --json | jq '.[0].init_pid')
+
+case_ "in all of its namespaces"
+for kind in mnt pid ipc; do
+	expect_output "$(ns_of "$init" $kind)" "$CARREL" enter "$USER_A" -- readlink /proc/self/ns/$kind
+done
+expect_output "$(ns_of $$ net)" "$CARREL" enter "$USER_A" -- readlink /proc/self/ns/net
+session_do s 'echo mine >/tmp/file' >/dev/null
+expect_output mine "$CARREL" enter "$USER_A" -- cat /tmp/file
+expect_output mine "$CARREL" enter --root "$USER_A" cat /tmp/file
+
+case_ "in its cgroups"
+expect_ok "$CARREL" enter "$USER_A" -- cat /proc/self/cgroup
+grep -q ":pids:.*/carrel.slice/user-$UID_A.slice$\|^0::.*user-$UID_A.slice" <<<"$OUT" || fail_ "$(brief "$OUT")"
+expect_equal "$(grep -c "user-$UID_A.slice" <<<"$OUT")" \
+	"$(session_do s 'grep -c user- /proc/self/cgroup')" "hierarchies, as the login has them"
+wait_until 3 test "$(wc -l <"$(slice_dir pids "$UID_A")/cgroup.procs")" -lt 100
+
+case_ "as the user, with the policy's rights"
+expect_output "$(session_do s id)" "$CARREL" enter "$USER_A" -- id
+for line in NoNewPrivs CapBnd CapEff CapPrm CapInh CapAmb; do
+	expect_equal "$("$CARREL" enter "$USER_A" -- grep "^$line" /proc/self/status)" \
+		"$(session_do s grep "^$line" /proc/self/status)" $line
+done
+expect_output 1 "$CARREL" enter "$USER_A" -- sed -n 's/NoNewPrivs:.//p' /proc/self/status
+SECRET=x expect_nogrep 'SECRET|SSH_|SUDO' "$CARREL" enter "$USER_A" -- env
+expect_output "/home/$USER_A" "$CARREL" enter "$USER_A" -- pwd
+expect_output "0" "$CARREL" enter --root "$USER_A" -- id -u
+expect_output "0" "$CARREL" enter --root "$USER_A" -- sed -n 's/NoNewPrivs:.//p' /proc/self/status
+# No descriptor but the standard ones (and what ls itself has open).
+expect_output "0 1 2 3" "$CARREL" enter "$USER_A" -- sh -c 'echo $(ls /proc/self/fd)'
+
+case_ "from a script: pipes are passed untouched, the status comes back"
+head -c 300000 /dev/urandom >"$SCRATCH/bytes"
+"$CARREL" enter "$USER_A" -- cat <"$SCRATCH/bytes" >"$SCRATCH/back" || fail_ "status $?"
+cmp -s "$SCRATCH/bytes" "$SCRATCH/back" || fail_ "the bytes are not the same"
+expect_status 7 "$CARREL" enter "$USER_A" -- sh -c 'exit 7'
+expect_status 143 "$CARREL" enter "$USER_A" -- sh -c 'kill -TERM $$'
+expect_status 127 "$CARREL" enter "$USER_A" -- no-such-command
+expect_status 126 "$CARREL" enter "$USER_A" -- /etc/passwd
+run_ "$CARREL" enter "$USER_A" -- sh -c 'echo out; echo err >&2'
+expect_equal "$OUT/$ERR" "out/err" "stdout/stderr"
+expect_fail "$CARREL" enter "$USER_A" -- sh -c ': </dev/tty'
+expect_output "hello" bash -c "echo 'echo hello' | '$CARREL' enter '$USER_A'"
+"$CARREL" enter "$USER_A" -- sh -c 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' >"$SCRATCH/ready" &
+pid=$!
+wait_until 5 grep -q ready "$SCRATCH/ready"
+kill -TERM $pid
+wait $pid
+expect_equal $? 9 "status after SIGTERM was passed on"
+
+case_ "who can't be entered"
+expect_status 1 "$CARREL" enter "$USER_B" -- true
+expect_equal "$ERR" "carrel: enter: $USER_B: no sandbox of that user or id lives" message
+session_start t in "$USER_A"
+expect_status 1 "$CARREL" enter "$USER_A" -- true
+grep -q 'has 2 sandboxes; name one of: ' <<<"$ERR" || fail_ "$ERR"
+for id in $("$CARREL" list --json | jq -r '.[].id'); do
+	expect_ok "$CARREL" enter "$id" -- true
+done
+session_end t
+wait_until 5 "$CARREL" enter "$USER_A" -- true
+expect_ok "$CARREL" freeze "$USER_A"
+expect_status 1 "$CARREL" enter "$USER_A" -- true
+expect_ok "$CARREL" thaw "$USER_A"
+expect_status 1 runuser -u "$USER_A" -- "$CARREL" enter "$USER_A" -- true
+expect_status 2 "$CARREL" enter
+
+# Not a case each, to save time: one terminal for all.
+case_ "on a terminal: it gets one of its own, of the right size, and ours is as it was"
+tmux -L enter -f /dev/null new-session -d -s main -x 100 -y 30 "env PS1='outer> ' bash --norc"
+wait_until 5 shows main 'outer>'
+type_ 'stty -g >'"$SCRATCH/before; tty >$SCRATCH/outer-tty"
+type_ "$CARREL enter $USER_A"
+wait_until 5 shows main '\$ ?$' || fail_ "no prompt: $(brief "$(screen main)")"
+# shellcheck disable=SC2016 # for the shell inside
+type_ 'tty >~/tty; stty size >~/size; ps -o tty= -p $$ >~/ctty; echo "it is" done'
+wait_until 5 shows main '^it is done'
+expect_differ "$(cat "/home/$USER_A/tty")" "$(cat "$SCRATCH/outer-tty")" "terminals inside and outside"
+expect_equal "$(cat "/home/$USER_A/size")" "30 100" size
+expect_equal "/dev/$(tr -d ' ' <"/home/$USER_A/ctty")" "$(cat "/home/$USER_A/tty")" "controlling terminal"
+
+case_ "on a terminal: resize, ^C, job control"
+tmux -L enter resize-window -t main -x 91 -y 25
+sized() { type_ 'stty size >~/size'; sleep 0.3; [ "$(cat "/home/$USER_A/size")" = "25 91" ]; }
+wait_until 5 sized || fail_ "size: $(cat "/home/$USER_A/size")"
+type_ 'sleep 600'
+sleep 0.5
+tmux -L enter send-keys -t main C-c
+# shellcheck disable=SC2016
+type_ 'echo "status $?"'
+wait_until 5 shows main '^status 130' || fail_ "^C: $(brief "$(screen main)")"
+type_ 'sleep 601'
+sleep 0.5
+tmux -L enter send-keys -t main C-z
+type_ 'jobs; kill -9 %1'
+wait_until 5 shows main 'Stopped.*sleep 601' || fail_ "^Z: $(brief "$(screen main)")"
+
+case_ "TIOCSTI does not reach the admin's shell"
+type_ "python3 -c 'import fcntl,termios
+for c in \"echo pushed\\n\":
+    fcntl.ioctl(0, termios.TIOCSTI, c)' 2>/dev/null; perl -e 'ioctl(STDIN, 0x5412, \$_) for split //, \"echo pushed\\n\"'"
+sleep 0.5
+type_ 'exit 5'
+wait_until 5 shows main '^outer>' || fail_ "no outer prompt: $(brief "$(screen main)")"
+# shellcheck disable=SC2016
+type_ 'echo "left with $?"; stty -g >'"$SCRATCH/after"
+wait_until 5 shows main 'left with 5' || fail_ "status: $(brief "$(screen main)")"
+wait_until 5 test -s "$SCRATCH/after"
+expect_equal "$(cat "$SCRATCH/after")" "$(cat "$SCRATCH/before")" "the terminal's settings"
+! screen main | sed -n '/outer>.*left with/,$p' | grep -q '^pushed' || fail_ "it reached the outer shell"
+
+case_ "the terminal is put back when the sandbox is killed, or carrel is"
+for how in kill signal; do
+	type_ "clear; $CARREL enter $USER_A"
+	wait_until 5 shows main '^[^o].*\$ ?$' || fail_ "no prompt: $(brief "$(screen main)")"
+	if [ $how = kill ]; then
+		expect_ok "$CARREL" kill "$USER_A"
+		session_cut s
+		session_start s in "$USER_A"
+	else
+		kill -TERM "$(pgrep -x -f "$CARREL enter $USER_A")"
+		type_ exit
+	fi
+	wait_until 5 shows main 'outer>$' || fail_ "$how: no outer prompt: $(brief "$(screen main)")"
+	rm -f "$SCRATCH/after"
+	type_ "stty -g >$SCRATCH/after"
+	wait_until 5 test -s "$SCRATCH/after"
+	expect_equal "$(cat "$SCRATCH/after")" "$(cat "$SCRATCH/before")" "settings after $how"
+done
+
+case_ "the terminal is closed: the shell inside ends"
+type_ "$CARREL enter $USER_A -- sleep 777"
+inside() { pgrep -x -f 'sleep 777' >/dev/null; }
+wait_until 5 inside || fail_ "it does not run"
+tmux -L enter kill-server
+gone() { ! inside; }
+wait_until 5 gone || fail_ "it runs on"
+session_end s
+wait_until 5 no_sandbox || fail_ "a sandbox is left"
