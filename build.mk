@@ -75,10 +75,14 @@ $(BUILD)/libcore.a: $(call obj,$(CORE))
 	$(AR) rcs $@ $^
 
 $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(or $(STATIC_HELPER),-pie) -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(if $(STATIC_HELPER),$(STATIC_HELPER) $(TAKE_IN),-pie) -o $@ $^ \
+		$(LIB_INIPARSER) $(LIB_CAPNG)
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON) $(LIB_CURSES)
+
+# helper/shed.c calls it where it is; a weak reference alone takes nothing out of an archive.
+TAKE_IN := -Wl,-u,__libc_thread_freeres
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map
