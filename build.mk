@@ -29,6 +29,7 @@ CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -
 	-DCARREL_STATE='"$(LOCALSTATEDIR)/lib/carrel"' \
 	-DCARREL_RUN='"$(RUNSTATEDIR)/carrel"' \
 	-DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"' \
+	-DCARREL_BINDIR='"$(BINDIR)"' \
 	-DCARREL_PAMDIR='"$(PAMDIR)"'
 CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,separate-code $(SANITIZE) $(LDFLAGS)
@@ -62,11 +63,14 @@ CORE        := $(CORE_CLIENT) $(CORE_REST)
 
 INIT_SRC    := helper/carrel_init.c
 HELPER_SRC  := $(filter-out $(INIT_SRC),$(wildcard helper/*.c))
+FRONT_SRC   := login_shell/front.c
+SHELL_SRC   := $(filter-out $(FRONT_SRC),$(wildcard login_shell/*.c))
 ADMIN_SRC   := $(wildcard admin/*.c)
 MODULE_SRC  := $(wildcard pam_module/*.c)
 
 MODULE   := $(BUILD)/pam_carrel.so
-PROGRAMS := $(BUILD)/carrel-session $(BUILD)/carrel-init $(BUILD)/carrel
+PROGRAMS := $(BUILD)/carrel-session $(BUILD)/carrel-init $(BUILD)/carrel $(BUILD)/carrel-shell \
+	$(BUILD)/carrel-shell-main
 
 $(BUILD)/libcore.a: $(call obj,$(CORE))
 	rm -f $@
@@ -77,6 +81,11 @@ $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON)
+
+# Dynamic, since it asks NSS; carrel-shell proper (front.c), as PID 1 is, has no loader that the user's
+# environment could turn against it.
+$(BUILD)/carrel-shell-main: $(call obj,$(SHELL_SRC)) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map
@@ -91,12 +100,16 @@ $(BUILD)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -fPIC -MMD -MP -c -o $@ $<
 
-# PID 1 of a sandbox: static, no C library, no sanitizer, a handful of pages.
-INIT_CFLAGS = -std=gnu11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
-	$(call cc-option,-fcf-protection=full) -fPIE
+# Without C library and sanitizer, a handful of pages: PID 1 of a sandbox, and the front of carrel-shell.
+BARE_CFLAGS = -std=gnu11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+	$(call cc-option,-fcf-protection=full) $(call cc-option,-fno-tree-loop-distribute-patterns) -fPIE
+BARE_LDFLAGS = -nostdlib -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none -Wl,-z,nodlopen
 $(BUILD)/carrel-init: $(INIT_SRC)
 	@mkdir -p $(@D)
-	$(CC) -I. $(INIT_CFLAGS) -MMD -MP -MF $(BUILD)/carrel-init.d -nostdlib -static-pie \
-		-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none -Wl,-z,nodlopen -o $@ $<
+	$(CC) -I. $(BARE_CFLAGS) -MMD -MP -MF $@.d $(BARE_LDFLAGS) -o $@ $<
+
+$(BUILD)/carrel-shell: $(FRONT_SRC)
+	@mkdir -p $(@D)
+	$(CC) -I. -DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"' $(BARE_CFLAGS) -MMD -MP -MF $@.d $(BARE_LDFLAGS) -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

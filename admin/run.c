@@ -14,10 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "admin/run_tty.h"
 #include "admin/verb.h"
 #include "core/cleanup.h"
 #include "core/identity.h"
+#include "core/run_tty.h"
 #include "core/session.h"
 #include "core/sys.h"
 

@@ -518,6 +518,20 @@ int plan_build(const struct effective *effective, const struct login *login,
 	return r;
 }
 
+int plan_for_user(struct plan *plan, const char *hide, struct failure *reterr)
+{
+	struct plan_step *steps;
+
+	plan->as_user = true;
+	if (!hide || !(plan->namespaces & BIT(NS_MOUNT)))
+		return 0;
+	steps = reallocarray(plan->steps, plan->step_count + 1, sizeof(*steps));
+	if (!steps)
+		return out_of_memory(reterr);
+	plan->steps = steps;
+	return add_step(plan, STEP_HIDE, hide, NULL, reterr);
+}
+
 void plan_free(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->step_count; i++) {

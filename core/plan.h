@@ -73,6 +73,11 @@ struct plan {
 	uint64_t bounding_set; /* capability bits that stay; all ones: leave it alone */
 	bool no_new_privs;
 	uint64_t sessions_max; /* or CONVERT_MAX */
+	/*
+	 * The user carries it out, in a user namespace that maps nobody else, instead of root:
+	 * plan_for_user() sets it.
+	 */
+	bool as_user;
 	int oom_score_adj;
 };
 
@@ -85,6 +90,12 @@ int plan_build(const struct effective *effective, const struct login *login,
 	       const struct plan_facts *facts, const char *host_name, struct plan *ret_plan,
 	       struct failure *reterr);
 void plan_free(struct plan *plan);
+
+/*
+ * Make it a plan that the user carries out without root's help: carrel-shell's. `hide` (or NULL) is one more
+ * path to hide, after all others.
+ */
+int plan_for_user(struct plan *plan, const char *hide, struct failure *reterr);
 
 /* Is any limit set (so that a slice without a working controller must refuse the login)? */
 bool plan_has_limits(const struct plan *plan);
