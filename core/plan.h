@@ -92,10 +92,11 @@ int plan_build(const struct effective *effective, const struct login *login,
 void plan_free(struct plan *plan);
 
 /*
- * Make it a plan that the user carries out without root's help: carrel-shell's. `hide` (or NULL) is one more
- * path to hide, after all others.
+ * Make it a plan that the user carries out without root's help: carrel-shell's. `read_only` and `hide`
+ * (or NULL) are one more path each to make so, after all others.
  */
-int plan_for_user(struct plan *plan, const char *hide, struct failure *reterr);
+int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
+		  struct failure *reterr);
 
 /* Is any limit set (so that a slice without a working controller must refuse the login)? */
 bool plan_has_limits(const struct plan *plan);

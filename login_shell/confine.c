@@ -42,7 +42,7 @@ static int explain_refusal(struct failure *reterr)
 		       "can "
 		       "load carrel-shell's";
 	else if (reterr->err == ENOSPC || reterr->err == EUSERS)
-		mend = "too many user namespaces: the admin can raise user.max_user_namespaces";
+		mend = "no more namespaces may be made: the admin can raise user.max_*_namespaces";
 	return mend ? failure_wrap(reterr, "%s", mend) : -reterr->err;
 }
 

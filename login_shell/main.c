@@ -44,6 +44,7 @@ struct opening {
 	struct supervisor supervisor;
 	char *directory;
 	int link_fd;
+	bool limits; /* in a scope */
 };
 
 /* One sentence for the user, the same for the admin's log. */
@@ -53,7 +54,7 @@ static int refuse(const struct opening *opening, const struct failure *failure)
 	openlog("carrel-shell", LOG_PID, LOG_AUTHPRIV);
 	syslog(LOG_NOTICE, "login of %s refused: %s",
 	       opening->login.user ? opening->login.user : "a user", failure->text);
-	return failure->err == ENOENT ? NOT_FOUND : REFUSED;
+	return REFUSED;
 }
 
 /*
@@ -129,8 +130,13 @@ static int build_plan(struct opening *opening, struct failure *reterr)
 				   .page_size = (uint64_t)sysconf(_SC_PAGESIZE)};
 
 	r = plan_build(&opening->effective, &opening->login, &facts, host, &opening->plan, reterr);
-	/* The sockets of the user's services are ways out: systemd-run --user, podman, gpg-agent. */
-	return r < 0 ? r : plan_for_user(&opening->plan, SCOPE_RUNTIME_ROOT, reterr);
+	/*
+	 * The sockets of the user's services are ways out: systemd-run --user, podman, gpg-agent. And the
+	 * files of a scope, limits and all, are the user's own.
+	 */
+	return r < 0 ? r
+		     : plan_for_user(&opening->plan, opening->limits ? SCOPE_CGROUPS : NULL,
+				     SCOPE_RUNTIME_ROOT, reterr);
 }
 
 /* What a user can't have is refused by the first key that asks for it. */
@@ -170,11 +176,12 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 	bool manager = scope_has_manager(opening->login.uid);
 	int r = check_policy(opening, manager, reterr);
 
+	opening->limits = user_policy_has_limits(&opening->effective);
 	if (r == 0)
 		r = build_plan(opening, reterr);
 	if (r == 0)
 		r = oom_score_take(&opening->effective, reterr);
-	if (r == 0 && plan_has_limits(&opening->plan))
+	if (r == 0 && opening->limits)
 		r = scope_enter(&opening->plan, opening->login.uid, reterr);
 	if (r < 0)
 		return r;
@@ -182,16 +189,25 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 	return confine(&opening->plan, &opening->login, &opening->link_fd, reterr);
 }
 
-/* In what is to become the shell. Returns an exit code: there is no shell then. */
+/* Returns an exit code: there is no shell then. */
+static int run_shell(const struct opening *opening)
+{
+	struct failure failure;
+	int r = command_run(&opening->command, opening->directory, opening->login.home, &failure);
+
+	(void)refuse(opening, &failure);
+	return r == -ENOENT ? NOT_FOUND : REFUSED;
+}
+
+/* The same in the sandbox. */
 static int become_shell(const struct opening *opening)
 {
 	struct failure failure;
 
 	supervise_restore(&opening->supervisor);
-	if (run_tty_protect(&opening->supervisor.tty, &failure) == 0)
-		(void)command_run(&opening->command, opening->directory, opening->login.home,
-				  &failure);
-	return refuse(opening, &failure);
+	if (run_tty_protect(&opening->supervisor.tty, &failure) < 0)
+		return refuse(opening, &failure);
+	return run_shell(opening);
 }
 
 static int run_in_sandbox(struct opening *opening)
@@ -250,11 +266,8 @@ int main(int argc, char **argv)
 	/* For the libraries that NSS loads. */
 	environ = no_environment;
 	r = decide(&opening, &failure);
-	if (r > 0) {
-		(void)command_run(&opening.command, opening.directory, opening.login.home,
-				  &failure);
-		return refuse(&opening, &failure);
-	}
+	if (r > 0)
+		return run_shell(&opening);
 	if (r == 0)
 		r = make_sandbox(&opening, &failure);
 	return r < 0 ? refuse(&opening, &failure) : run_in_sandbox(&opening);

@@ -11,6 +11,8 @@
 
 #define SCOPE_RUNTIME_ROOT "/run/user" /* where managers and the services they start are reached */
 
+#define SCOPE_CGROUPS "/sys/fs/cgroup" /* where systemd has them */
+
 /* Does a manager of the user's run? */
 bool scope_has_manager(uint32_t uid);
 
