@@ -83,6 +83,15 @@ static bool has_mark(int proc_fd, const char *pid)
 	return false;
 }
 
+bool inside_initial_user_ns(void)
+{
+	_close_ int proc_fd = open_proc();
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "%d/ns/user", getpid());
+	return proc_fd >= 0 && link_is(proc_fd, path, INITIAL_USER_NS);
+}
+
 bool inside_is_carrel(void)
 {
 	_close_ int proc_fd = open_proc();

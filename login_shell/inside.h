@@ -24,4 +24,7 @@
  */
 bool inside_is_carrel(void);
 
+/* Is this the initial user namespace? Else uid 0 may be anybody who calls themselves so. */
+bool inside_initial_user_ns(void);
+
 #endif

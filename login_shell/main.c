@@ -98,6 +98,14 @@ static int identify(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* root is left alone, but not who is it in a user namespace of their own. */
+static int check_root(const struct opening *opening, struct failure *reterr)
+{
+	if (opening->login.uid != 0 || inside_initial_user_ns())
+		return 0;
+	return failure_say(reterr, EPERM, "uid 0 of a user namespace is not root: use another uid");
+}
+
 /* The last accepted policy is root's alone to read: without a good one there is no way on. */
 static int load_policy(struct opening *opening, struct failure *reterr)
 {
@@ -237,6 +245,8 @@ static int decide(struct opening *opening, struct failure *reterr)
 		r = identify(opening, reterr);
 	if (r == 0)
 		r = load_policy(opening, reterr);
+	if (r == 0)
+		r = check_root(opening, reterr);
 	if (r == 0)
 		r = match_login(opening->policy, &opening->login, &opening->effective, reterr);
 	if (r == 0)

@@ -9,6 +9,6 @@ host-programs: $(HOST_PROGRAMS)
 
 $(BUILD)/tests/host/%: tests/host/src/%.c $(wildcard tests/host/src/*.h)
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE $(FORTIFY) $(CFLAGS_ALL) -o $@ $< -Wl,--as-needed -lpam -lpthread -lrt
+	$(CC) -I. -D_GNU_SOURCE $(FORTIFY) $(CFLAGS_ALL) -o $@ $< -Wl,--as-needed -lpam -lpthread -lrt
 
 .PHONY: check-host host-programs
