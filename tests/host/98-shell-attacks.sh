@@ -112,16 +112,17 @@ expect_ok ssh_out "$USER_A" "$SCRATCH/careless" keep
 run_ ssh_to "$ATTACK_IN" "$USER_A" "$SCRATCH/careless" keep
 expect_equal "$STATUS" 1 "a setuid program inside"
 run_ ssh_to "$ATTACK_IN" "$USER_A" 'grep -c -E " (/tmp|/var/tmp|/dev/shm) rw,nosuid,nodev.* tmpfs " /proc/self/mountinfo'
-expect_equal "$OUT" 3 "private directories with nosuid and nodev"
+[ "$OUT" -ge 3 ] || fail_ "private directories with nosuid and nodev: $(said)"
 expect_fail ssh_to "$ATTACK_IN" "$USER_A" 'unshare -Urm mknod /tmp/node c 1 5'
 rm -f "$SCRATCH/careless"
 
 case_ "case 64: PID 1"
 for proc in invisible own; do
 	policy_write "$policy" "proc = $proc"
-	# PID 1 is the user's own here, so prlimit(2) is allowed; what it is for, is not.
+	# PID 1 has the user's uid here: signals may be sent, which PID 1 does not get, and its niceness, affinity
+	# and limits set, which does nothing to the sandbox. What it holds and what it does is out of reach.
 	run_ ssh_to "$ATTACK_IN" "$USER_A" "$REACH init 1; $CONFINED"
-	! grep '^succeeded' <<<"$OUT" | grep -v -q prlimit || fail_ "proc = $proc: $(said)"
+	! grep '^succeeded' <<<"$OUT" | grep -q -E 'ptrace|/proc|vm_readv|getfd' || fail_ "proc = $proc: $(said)"
 	[ "$(tail -n 1 <<<"$OUT")" = confined ] || fail_ "proc = $proc: afterwards: $(said)"
 done
 policy_write "$policy"
