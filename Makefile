@@ -46,9 +46,9 @@ install: all
 	install -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_carrel.so
 	install -m 0755 $(BUILD)/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session
 	install -m 0755 $(BUILD)/carrel-init $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init
-	install -m 0755 $(BUILD)/carrel-shell-main $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-shell
-	install -m 0755 $(BUILD)/carrel-shell $(DESTDIR)$(BINDIR)/carrel-shell
 	install -m 0755 $(BUILD)/carrel $(DESTDIR)$(BINDIR)/carrel
+	install -m 0755 $(BUILD)/carrel-shell $(DESTDIR)$(BINDIR)/carrel-shell
+	install -m 0755 $(BUILD)/carrel-shell-main $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-shell
 	@# An admin's policy is never overwritten: the shipped one then goes beside it.
 	if [ -e $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf ]; then \
 		install -m 0644 conf/carrel.conf $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.new; \

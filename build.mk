@@ -63,14 +63,11 @@ CORE        := $(CORE_CLIENT) $(CORE_REST)
 
 INIT_SRC    := helper/carrel_init.c
 HELPER_SRC  := $(filter-out $(INIT_SRC),$(wildcard helper/*.c))
-FRONT_SRC   := login_shell/front.c
-SHELL_SRC   := $(filter-out $(FRONT_SRC),$(wildcard login_shell/*.c))
 ADMIN_SRC   := $(wildcard admin/*.c)
 MODULE_SRC  := $(wildcard pam_module/*.c)
 
 MODULE   := $(BUILD)/pam_carrel.so
-PROGRAMS := $(BUILD)/carrel-session $(BUILD)/carrel-init $(BUILD)/carrel $(BUILD)/carrel-shell \
-	$(BUILD)/carrel-shell-main
+PROGRAMS := $(BUILD)/carrel-session $(BUILD)/carrel-init $(BUILD)/carrel
 
 $(BUILD)/libcore.a: $(call obj,$(CORE))
 	rm -f $@
@@ -81,11 +78,6 @@ $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON)
-
-# Dynamic, since it asks NSS; carrel-shell proper (front.c), as PID 1 is, has no loader that the user's
-# environment could turn against it.
-$(BUILD)/carrel-shell-main: $(call obj,$(SHELL_SRC)) $(BUILD)/libcore.a
-	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map
@@ -108,8 +100,6 @@ $(BUILD)/carrel-init: $(INIT_SRC)
 	@mkdir -p $(@D)
 	$(CC) -I. $(BARE_CFLAGS) -MMD -MP -MF $@.d $(BARE_LDFLAGS) -o $@ $<
 
-$(BUILD)/carrel-shell: $(FRONT_SRC)
-	@mkdir -p $(@D)
-	$(CC) -I. -DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"' $(BARE_CFLAGS) -MMD -MP -MF $@.d $(BARE_LDFLAGS) -o $@ $<
+include login_shell/shell.mk
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -59,6 +59,11 @@ struct plan_limit {
 };
 
 struct plan {
+	/*
+	 * The user carries it out, in a user namespace that maps nobody else, instead of root:
+	 * plan_for_user() sets it.
+	 */
+	bool as_user;
 	struct plan_step *steps;
 	size_t step_count;
 	struct plan_limit limits[PLAN_LIMITS];
@@ -73,11 +78,6 @@ struct plan {
 	uint64_t bounding_set; /* capability bits that stay; all ones: leave it alone */
 	bool no_new_privs;
 	uint64_t sessions_max; /* or CONVERT_MAX */
-	/*
-	 * The user carries it out, in a user namespace that maps nobody else, instead of root:
-	 * plan_for_user() sets it.
-	 */
-	bool as_user;
 	int oom_score_adj;
 };
 

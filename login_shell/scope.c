@@ -7,7 +7,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-bus.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,11 +15,28 @@
 #include "core/convert.h"
 #include "core/sys.h"
 
+#if __has_include(<systemd/sd-bus.h>)
+#include <systemd/sd-bus.h>
+#define HAS_SD_BUS 1
+#else
+#define HAS_SD_BUS 0
+#endif
+
 #define LIBRARY "libsystemd.so.0"
 #define CGROUP_PATH_MAX 512
 #define DEADLINE_MS 5000
 #define PAUSE_NS 2000000
 #define USEC_PER_PERCENT 10000 /* of a second, as CPUQuotaPerSecUSec counts */
+
+bool scope_has_manager(uint32_t uid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), SCOPE_RUNTIME_ROOT "/%u/systemd/private", uid);
+	return access(path, F_OK) == 0;
+}
+
+#if HAS_SD_BUS
 
 /* What is used of libsystemd. Only a login with limits pays for loading it. */
 struct library {
@@ -36,14 +52,6 @@ struct library {
 	__typeof__(&sd_bus_call) call;
 	__typeof__(&sd_bus_error_free) free_error;
 };
-
-bool scope_has_manager(uint32_t uid)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), SCOPE_RUNTIME_ROOT "/%u/systemd/private", uid);
-	return access(path, F_OK) == 0;
-}
 
 static int load(struct library *ret_library, struct failure *reterr)
 {
@@ -215,3 +223,17 @@ int scope_enter(const struct plan *plan, uint32_t uid, struct failure *reterr)
 	lib.close(bus);
 	return r < 0 ? r : await_scope(name, plan, reterr);
 }
+
+#else /* HAS_SD_BUS */
+
+int scope_enter(const struct plan *plan, uint32_t uid, struct failure *reterr)
+{
+	(void)plan;
+	(void)uid;
+	return failure_say(
+		reterr, ENOSYS,
+		"limits: this carrel-shell was built without libsystemd, and can't ask the "
+		"user's systemd manager for them");
+}
+
+#endif
