@@ -19,6 +19,7 @@
 
 #define POLL_FIRST_MS 5
 #define POLL_MAX_MS 200
+#define CANNOT_TELL 126
 
 static void watched_signals(sigset_t *ret_set)
 {
@@ -73,7 +74,7 @@ static void give_away_descriptors(void)
 			(void)close(i);
 }
 
-/* Has the shell ended? Then *ret_status is set. */
+/* Has the shell ended, or can that not be told? Then *ret_status is set. */
 static bool collect(pid_t shell, int *ret_status)
 {
 	int status;
@@ -93,7 +94,10 @@ static bool collect(pid_t shell, int *ret_status)
 		(void)raise(SIGTSTP);
 		(void)kill(shell, SIGCONT);
 	}
-	return false;
+	if (pid == 0 || errno == EINTR)
+		return false;
+	*ret_status = W_EXITCODE(CANNOT_TELL, 0);
+	return true;
 }
 
 static int wait_for(pid_t shell)
