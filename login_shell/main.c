@@ -265,14 +265,13 @@ static int decide(struct opening *opening, struct failure *reterr)
 int main(int argc, char **argv)
 {
 	static char *no_environment[] = {NULL};
-	struct opening opening = {.argv = argv,
-				  .envp = environ,
-				  .link_fd = -1,
-				  .supervisor = {.tty = {.fd = -1}}};
+	static struct opening opening = {.link_fd = -1, .supervisor = {.tty = {.fd = -1}}};
 	struct failure failure;
 	int r;
 
 	(void)argc;
+	opening.argv = argv;
+	opening.envp = environ;
 	/* For the libraries that NSS loads. */
 	environ = no_environment;
 	r = decide(&opening, &failure);
