@@ -279,5 +279,6 @@ int main(int argc, char **argv)
 		return run_shell(&opening);
 	if (r == 0)
 		r = make_sandbox(&opening, &failure);
-	return r < 0 ? refuse(&opening, &failure) : run_in_sandbox(&opening);
+	/* Partly or wholly inside: nothing that runs at exit(3) finds its /proc there. */
+	_exit(r < 0 ? refuse(&opening, &failure) : run_in_sandbox(&opening));
 }

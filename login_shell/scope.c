@@ -207,7 +207,7 @@ static int await_scope(const char *name, const struct plan *plan, struct failure
 
 int scope_enter(const struct plan *plan, uint32_t uid, struct failure *reterr)
 {
-	struct library lib;
+	struct library lib = {0};
 	sd_bus *bus = NULL;
 	char name[64];
 	int r = load(&lib, reterr);
