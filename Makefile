@@ -40,25 +40,29 @@ check:
 
 install: all
 	install -d $(DESTDIR)$(PAMDIR) $(DESTDIR)$(LIBEXECDIR)/carrel $(DESTDIR)$(BINDIR) \
-		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/carrel $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.d
 	install -d -m 0700 $(DESTDIR)$(LOCALSTATEDIR)/lib/carrel
 	install -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_carrel.so
 	install -m 0755 $(BUILD)/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session
 	install -m 0755 $(BUILD)/carrel-init $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init
 	install -m 0755 $(BUILD)/carrel $(DESTDIR)$(BINDIR)/carrel
+	install -m 0755 $(BUILD)/carrel-shell $(DESTDIR)$(BINDIR)/carrel-shell
+	install -m 0755 $(BUILD)/carrel-shell-main $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-shell
 	@# An admin's policy is never overwritten: the shipped one then goes beside it.
 	if [ -e $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf ]; then \
 		install -m 0644 conf/carrel.conf $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.new; \
 	else \
 		install -m 0644 conf/carrel.conf $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf; \
 	fi
+	for page in man/*.1; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man1/ || exit 1; done
 	for page in man/*.5; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man5/ || exit 1; done
 	for page in man/*.8; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man8/ || exit 1; done
 
 # The policy stays: it is the admin's.
 uninstall:
-	rm -f $(DESTDIR)$(PAMDIR)/pam_carrel.so $(DESTDIR)$(BINDIR)/carrel \
+	rm -f $(DESTDIR)$(PAMDIR)/pam_carrel.so $(DESTDIR)$(BINDIR)/carrel $(DESTDIR)$(BINDIR)/carrel-shell \
+		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-shell $(patsubst man/%.1,$(DESTDIR)$(MANDIR)/man1/%.1,$(wildcard man/*.1)) \
 		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init \
 		$(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
 		$(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8)) \

@@ -29,6 +29,7 @@ CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -
 	-DCARREL_STATE='"$(LOCALSTATEDIR)/lib/carrel"' \
 	-DCARREL_RUN='"$(RUNSTATEDIR)/carrel"' \
 	-DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"' \
+	-DCARREL_BINDIR='"$(BINDIR)"' \
 	-DCARREL_PAMDIR='"$(PAMDIR)"'
 CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,separate-code $(SANITIZE) $(LDFLAGS)
@@ -97,12 +98,14 @@ $(BUILD)/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -fPIC -MMD -MP -c -o $@ $<
 
-# PID 1 of a sandbox: static, no C library, no sanitizer, a handful of pages.
-INIT_CFLAGS = -std=gnu11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
-	$(call cc-option,-fcf-protection=full) -fPIE
+# Without C library and sanitizer, a handful of pages: PID 1 of a sandbox, and the front of carrel-shell.
+BARE_CFLAGS = -std=gnu11 -Os $(WARN) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables \
+	$(call cc-option,-fcf-protection=full) $(call cc-option,-fno-tree-loop-distribute-patterns) -fPIE
+BARE_LDFLAGS = -nostdlib -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none -Wl,-z,nodlopen
 $(BUILD)/carrel-init: $(INIT_SRC)
 	@mkdir -p $(@D)
-	$(CC) -I. $(INIT_CFLAGS) -MMD -MP -MF $(BUILD)/carrel-init.d -nostdlib -static-pie \
-		-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none -Wl,-z,nodlopen -o $@ $<
+	$(CC) -I. $(BARE_CFLAGS) -MMD -MP -MF $@.d $(BARE_LDFLAGS) -o $@ $<
+
+include login_shell/shell.mk
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -106,7 +106,7 @@ static int print_text(const struct check *check)
 	return VERB_FAILED;
 }
 
-static int look(struct check *check, char **files, size_t count, bool syntax,
+static int look(struct check *check, char **files, size_t count, bool syntax, bool shell,
 		struct failure *reterr)
 {
 	struct policy_sources sources = {0};
@@ -122,14 +122,14 @@ static int look(struct check *check, char **files, size_t count, bool syntax,
 	policy_sources_free(&sources);
 	if (r < 0 || syntax)
 		return 0;
-	return policy_view_check_host(check->policy, &check->host, reterr);
+	return policy_view_check_host(check->policy, shell, &check->host, reterr);
 }
 
 static int run_check(const struct verb *verb, int argc, char **argv)
 {
 	struct check check = {0};
 	struct failure failure;
-	bool json = false, syntax = false;
+	bool json = false, syntax = false, shell = false;
 	int letter, code;
 
 	while ((letter = verb_option(verb, argc, argv)) != -1) {
@@ -137,8 +137,10 @@ static int run_check(const struct verb *verb, int argc, char **argv)
 			json = true;
 		if (letter == 's')
 			syntax = true;
+		if (letter == 'l')
+			shell = true;
 	}
-	if (look(&check, argv + optind, (size_t)(argc - optind), syntax, &failure) < 0)
+	if (look(&check, argv + optind, (size_t)(argc - optind), syntax, shell, &failure) < 0)
 		code = verb_fail(&failure);
 	else if (json)
 		code = print_json(&check, check.policy && check.host.count == 0);
@@ -154,13 +156,14 @@ static int run_check(const struct verb *verb, int argc, char **argv)
 static const struct option options[] = {
 	VERB_OPTION_HELP,
 	{"json", no_argument, NULL, 'j'},
+	{"shell", no_argument, NULL, 'l'},
 	{"syntax", no_argument, NULL, 's'},
 	{0},
 };
 
 const struct verb verb_check = {
 	.name = "check",
-	.synopsis = "[--syntax] [--json] [FILE…]",
+	.synopsis = "[--syntax] [--shell] [--json] [FILE…]",
 	.summary = "Validate the policy, or the FILEs as one policy.",
 	.details =
 		"Every error goes to stderr with file:line. A limit that this host can't enforce "
@@ -170,6 +173,9 @@ const struct verb verb_check = {
 		"the next login.\n"
 		"Exit code: 0 good, 1 bad.\n\n"
 		"      --syntax       only what is written, not what this host can do\n"
+		"      --shell        what carrel-shell can have without pam_carrel, instead of "
+		"this\n"
+		"                     host's cgroups\n"
 		"      --json         one object: good, files, sections, errors, host, in_force\n",
 	.letters = ":h",
 	.options = options,

@@ -22,6 +22,7 @@ static void examine(struct findings *findings)
 	doctor_kernel(findings);
 	doctor_cgroup(findings);
 	doctor_files(findings);
+	doctor_shell(findings);
 	if (sshd_settings_read(&settings, &failure) < 0) {
 		findings_add(findings, FINDING_WARN, "sshd", "%s", failure.text);
 		findings_mend(findings, "see that UsePAM is yes");

@@ -26,6 +26,9 @@ void doctor_sshd(struct findings *findings, const struct sshd_settings *settings
 /* Owners and modes of what is installed and of the directories; does the module load? */
 void doctor_files(struct findings *findings);
 
+/* carrel-shell: user namespaces, the policy's mode, /etc/shells. */
+void doctor_shell(struct findings *findings);
+
 /* The policy, whether this host can enforce it, and whether an admin keeps a way in past it. */
 void doctor_policy(struct findings *findings, const struct sshd_settings *settings);
 

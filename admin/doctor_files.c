@@ -249,6 +249,8 @@ static void look_at_room(struct findings *findings)
 void doctor_files(struct findings *findings)
 {
 	(void)look_at_file(findings, CARREL_LIBEXEC "/carrel-session", true);
+	(void)look_at_file(findings, CARREL_LIBEXEC "/carrel-shell", true);
+	(void)look_at_file(findings, CARREL_BINDIR "/carrel-shell", true);
 	(void)look_at_file(findings, CARREL_LIBEXEC "/carrel-init", true);
 	look_at_self(findings);
 	look_for_module(findings);

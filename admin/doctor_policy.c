@@ -117,7 +117,7 @@ void doctor_policy(struct findings *findings, const struct sshd_settings *settin
 			     CARREL_POLICY, view.policy->section_count);
 	}
 	if (view.policy) {
-		if (policy_view_check_host(view.policy, &host, &failure) < 0)
+		if (policy_view_check_host(view.policy, false, &host, &failure) < 0)
 			findings_add(findings, FINDING_FAIL, SUBJECT, "%s", failure.text);
 		add_all(findings, &host,
 			"until then those logins are refused; see the cgroup findings");

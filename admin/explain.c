@@ -11,6 +11,7 @@
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/identity.h"
+#include "core/user_policy.h"
 
 #define DEFAULT_SERVICE "sshd"
 
@@ -48,10 +49,13 @@ static int decide(struct explanation *it, struct failure *reterr)
 		return 0;
 	}
 	it->outcome = "sandboxed";
+	if (strcmp(it->login.service, USER_POLICY_SERVICE) == 0)
+		policy_view_check_shell(&it->effective, &it->refusals);
 	if (plan_build(&it->effective, &it->login, &it->facts, host, &plan, reterr) < 0) {
 		policy_errors_add(&it->refusals, "%s", reterr->text);
 	} else {
-		policy_view_check_plan(&it->effective, &plan, it->login.uid, &it->refusals);
+		if (strcmp(it->login.service, USER_POLICY_SERVICE) != 0)
+			policy_view_check_plan(&it->effective, &plan, it->login.uid, &it->refusals);
 		plan_free(&plan);
 	}
 	if (it->refusals.count)

@@ -9,6 +9,8 @@
 
 #include "core/cgroup.h"
 #include "core/cleanup.h"
+#include "core/shells.h"
+#include "core/user_policy.h"
 
 int policy_view_load(struct policy_view *ret_view, struct failure *reterr)
 {
@@ -92,9 +94,24 @@ void policy_view_check_plan(const struct effective *effective, const struct plan
 	}
 }
 
+void policy_view_check_shell(const struct effective *effective, struct policy_errors *findings)
+{
+	struct policy_errors refusals = {0};
+	struct failure failure;
+
+	if (shells_check(effective, &failure) < 0)
+		add_once(findings, failure.text);
+	if (!effective_number(effective, KEY_SANDBOX))
+		return;
+	user_policy_check(effective, cgroup_is_managed(), &refusals);
+	for (size_t i = 0; i < refusals.count; i++)
+		add_once(findings, refusals.texts[i]);
+	policy_errors_free(&refusals);
+}
+
 /* Somebody whom the section is for, and no more of the others than can be helped. */
 static void check_section(const struct policy *policy, const struct policy_section *section,
-			  const struct plan_facts *facts, const char *host,
+			  const struct plan_facts *facts, const char *host, bool shell,
 			  struct policy_errors *findings)
 {
 	char *name = section->name ? section->name : (char *)"somebody";
@@ -116,10 +133,16 @@ static void check_section(const struct policy *policy, const struct policy_secti
 
 	if (uid == 0)
 		return;
+	if (shell && section->service && strcmp(section->service, USER_POLICY_SERVICE) != 0)
+		return;
+	if (shell)
+		login.service = (char *)USER_POLICY_SERVICE;
 	if (match_login(policy, &login, &effective, &failure) < 0) {
 		add_once(findings, failure.text);
 		return;
 	}
+	if (shell)
+		policy_view_check_shell(&effective, findings);
 	if (!effective_number(&effective, KEY_SANDBOX))
 		return;
 	if (plan_build(&effective, &login, facts, host, &plan, &failure) < 0) {
@@ -127,11 +150,12 @@ static void check_section(const struct policy *policy, const struct policy_secti
 		add_once(findings, failure.text);
 		return;
 	}
-	policy_view_check_plan(&effective, &plan, uid, findings);
+	if (!shell)
+		policy_view_check_plan(&effective, &plan, uid, findings);
 	plan_free(&plan);
 }
 
-int policy_view_check_host(const struct policy *policy, struct policy_errors *findings,
+int policy_view_check_host(const struct policy *policy, bool shell, struct policy_errors *findings,
 			   struct failure *reterr)
 {
 	struct plan_facts facts;
@@ -141,6 +165,6 @@ int policy_view_check_host(const struct policy *policy, struct policy_errors *fi
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < policy->section_count; i++)
-		check_section(policy, &policy->sections[i], &facts, host, findings);
+		check_section(policy, &policy->sections[i], &facts, host, shell, findings);
 	return 0;
 }

@@ -33,13 +33,20 @@ int policy_view_facts(struct plan_facts *ret_facts, char ret_host[HOST_NAME_SIZE
 /*
  * Beyond syntax: for each section, a login that fits it: would it be refused here, because keys
  * contradict each other or a limit can't be enforced on this host? One text for each finding, with
- * the file:line that set the key. Looks only. -errno: the check itself failed.
+ * the file:line that set the key. Looks only. -errno: the check itself failed. `shell`: of a login
+ * through carrel-shell without pam_carrel.
  */
-int policy_view_check_host(const struct policy *policy, struct policy_errors *findings,
+int policy_view_check_host(const struct policy *policy, bool shell, struct policy_errors *findings,
 			   struct failure *reterr);
 
 /* The same for one login's plan. */
 void policy_view_check_plan(const struct effective *effective, const struct plan *plan,
 			    uint32_t uid, struct policy_errors *findings);
+
+/*
+ * What carrel-shell would refuse. Where systemd runs, limits count as held: only at the login can it be told
+ * whether the user's manager holds them.
+ */
+void policy_view_check_shell(const struct effective *effective, struct policy_errors *findings);
 
 #endif

@@ -42,7 +42,7 @@ static int accept_policy(struct policy **ret_policy, struct policy_errors *error
 	if (r == 0)
 		r = policy_parse(sources.files, sources.count, errors, &policy);
 	if (r == 0)
-		r = policy_view_check_host(policy, errors, reterr);
+		r = policy_view_check_host(policy, false, errors, reterr);
 	if (r == 0 && errors->count > 0)
 		r = -EINVAL;
 	if (r == 0)

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "admin/account.h"
-#include "admin/run_tty.h"
 #include "admin/verb.h"
 #include "core/cleanup.h"
 #include "core/identity.h"
+#include "core/run_tty.h"
 #include "core/session.h"
 #include "core/sys.h"
 

@@ -109,6 +109,9 @@ void cgroup_read_usage(const struct cgroup_set *set, struct cgroup_usage *ret_us
 void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
 			    struct cgroup_usage *ret_usage);
 
+/* Does the cgroup v2 at `dir`, made by somebody else, hold every limit of the plan? */
+int cgroup_verify_limits_v2(const char *dir, const struct plan *plan, struct failure *reterr);
+
 /* Is a service manager (systemd) in charge of this host's cgroups? sd_booted(3)'s test. */
 bool cgroup_is_managed(void);
 

@@ -6,10 +6,12 @@
 #include "core/cgroup_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
 #include "core/convert.h"
 
 #define CPU_PERIOD_USEC 100000 /* the kernel's own default, in both versions */
@@ -148,6 +150,45 @@ static int write_limit(const struct plan *plan, enum plan_limit_kind kind, int s
 			"%s can't be enforced: wrote \"%s\" to %s, the kernel holds \"%s\"",
 			key_name(plan, kind), wanted, file, held);
 	return 0;
+}
+
+static int verify_limit_v2(int dir_fd, const struct plan *plan, enum plan_limit_kind kind,
+			   uint64_t page_size, struct failure *reterr)
+{
+	const char *file = cgroup_limits[kind].v2_file;
+	char wanted[CGROUP_VALUE_MAX], held[CGROUP_VALUE_MAX];
+	int r = cgroup_limit_text(plan, kind, true, page_size, wanted, reterr);
+
+	if (r < 0)
+		return r;
+	r = cgroup_read_file(dir_fd, file, held, sizeof(held));
+	if (r == -ENOENT)
+		return failure_say(reterr, EOPNOTSUPP, "%s can't be enforced: there is no %s",
+				   key_name(plan, kind), file);
+	if (r < 0)
+		return failure_set(reterr, -r, "%s can't be verified: read %s",
+				   key_name(plan, kind), file);
+	if (!cgroup_limit_holds(wanted, held, page_size))
+		return failure_say(
+			reterr, ENOTSUP,
+			"%s can't be enforced: %s is to hold \"%s\", the kernel has \"%s\"",
+			key_name(plan, kind), file, wanted, held);
+	return 0;
+}
+
+int cgroup_verify_limits_v2(const char *dir, const struct plan *plan, struct failure *reterr)
+{
+	_close_ int dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	int r = 0;
+
+	if (dir_fd < 0)
+		return failure_set(reterr, errno, "open the cgroup %s", dir);
+	for (int kind = 0; r == 0 && kind < PLAN_LIMITS; kind++)
+		if (plan->limits[kind].set)
+			r = verify_limit_v2(dir_fd, plan, (enum plan_limit_kind)kind, page_size,
+					    reterr);
+	return r;
 }
 
 int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,

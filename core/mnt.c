@@ -12,6 +12,7 @@
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/mnt_homes.h"
+#include "core/mount_mark.h"
 #include "core/sys.h"
 
 #define X11_DIR "/tmp/.X11-unix"
@@ -178,11 +179,23 @@ static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 	return r;
 }
 
+/*
+ * Its source is the mark by which carrel-shell knows a sandbox that root made: mount_mark.h. One that a
+ * user makes has none.
+ */
 static int apply_proc(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
 {
 	static const char *const invisible[][2] = {{"hidepid", "invisible"}, {NULL, NULL}};
-	_close_ int fd = make_fs("proc", mounter->plan->proc_invisible ? invisible : invisible + 1,
-				 SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	static const char *const marked[][2] = {{"source", MOUNT_MARK},
+						{"hidepid", "invisible"},
+						{NULL, NULL}};
+	static const char *const own[][2] = {{"source", MOUNT_MARK}, {NULL, NULL}};
+	const struct plan *plan = mounter->plan;
+	const char *const(*options)[2] = plan->proc_invisible ? marked : own;
+
+	if (plan->as_user)
+		options = plan->proc_invisible ? invisible : invisible + 1;
+	_close_ int fd = make_fs("proc", options, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
 
 	(void)step;
 	return fd < 0 ? fd : attach_at(fd, "a fresh proc", "/proc", reterr);
@@ -222,6 +235,11 @@ static int clone_tree(int fd, const char *path, struct failure *reterr)
  */
 static int open_home(const struct mounter *mounter, int root_fd, const char *name)
 {
+	if (mounter->plan->as_user) {
+		int own_fd = openat(root_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		return own_fd < 0 ? -errno : own_fd;
+	}
 	if (setgroups(mounter->login->gid_count, mounter->login->gids) < 0)
 		return -errno;
 	(void)setfsgid(mounter->login->gid);
@@ -366,6 +384,31 @@ static int hide_file(int target_fd, const char *target, struct failure *reterr)
 	return attach(tree_fd, target_fd, "an empty file", target, reterr);
 }
 
+/*
+ * What is to be hidden; where the user carries the plan out and can't reach it, the directory that bars
+ * the way: so it stays hidden when that is opened later. -ENOENT: there is nothing.
+ */
+static int open_hidden(const struct mounter *mounter, const char *path, struct failure *reterr)
+{
+	int fd = open_path(path, 0, reterr);
+	_free_ char *barred = NULL;
+
+	if (fd != -EACCES || !mounter->plan->as_user)
+		return fd;
+	barred = strdup(path);
+	if (!barred)
+		return failure_set(reterr, ENOMEM, "hide %s", path);
+	while (fd == -EACCES) {
+		char *slash = strrchr(barred, '/');
+
+		if (!slash || slash == barred)
+			break;
+		*slash = '\0';
+		fd = open_path(barred, 0, reterr);
+	}
+	return fd;
+}
+
 static int apply_hide(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
 {
 	static const char *const mask[][2] = {{"source", "carrel"},
@@ -374,9 +417,8 @@ static int apply_hide(struct mounter *mounter, const struct plan_step *step, str
 					      {"mode", "0000"},
 					      {NULL, NULL}};
 	struct stat st;
-	_close_ int target_fd = open_path(step->target, 0, reterr);
+	_close_ int target_fd = open_hidden(mounter, step->target, reterr);
 
-	(void)mounter;
 	if (target_fd == -ENOENT)
 		return 0; /* what is not there needs no hiding */
 	if (target_fd < 0)

@@ -10,6 +10,10 @@
  *
  * Needs Linux 5.12 (mount_setattr). A detached mount can't be cloned before 6.15, so the tmpfs is
  * attached below the first private directory before its directories are cloned.
+ *
+ * With plan->as_user the caller is the user, with all capabilities of a user namespace that maps that
+ * user alone. What is root's seems nobody's there: the host's X sockets are not shown, and the names
+ * of what is mounted below other homes can be read (such mounts can't be taken away).
  */
 #ifndef CARREL_MNT_H
 #define CARREL_MNT_H

@@ -518,6 +518,26 @@ int plan_build(const struct effective *effective, const struct login *login,
 	return r;
 }
 
+int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
+		  struct failure *reterr)
+{
+	struct plan_step *steps;
+	int r = 0;
+
+	plan->as_user = true;
+	if (!(plan->namespaces & BIT(NS_MOUNT)))
+		return 0;
+	steps = reallocarray(plan->steps, plan->step_count + 2, sizeof(*steps));
+	if (!steps)
+		return out_of_memory(reterr);
+	plan->steps = steps;
+	if (read_only)
+		r = add_step(plan, STEP_READ_ONLY, read_only, NULL, reterr);
+	if (r == 0 && hide)
+		r = add_step(plan, STEP_HIDE, hide, NULL, reterr);
+	return r;
+}
+
 void plan_free(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->step_count; i++) {

@@ -59,6 +59,11 @@ struct plan_limit {
 };
 
 struct plan {
+	/*
+	 * The user carries it out, in a user namespace that maps nobody else, instead of root:
+	 * plan_for_user() sets it.
+	 */
+	bool as_user;
 	struct plan_step *steps;
 	size_t step_count;
 	struct plan_limit limits[PLAN_LIMITS];
@@ -85,6 +90,13 @@ int plan_build(const struct effective *effective, const struct login *login,
 	       const struct plan_facts *facts, const char *host_name, struct plan *ret_plan,
 	       struct failure *reterr);
 void plan_free(struct plan *plan);
+
+/*
+ * Make it a plan that the user carries out without root's help: carrel-shell's. `read_only` and `hide`
+ * (or NULL) are one more path each to make so, after all others.
+ */
+int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
+		  struct failure *reterr);
 
 /* Is any limit set (so that a slice without a working controller must refuse the login)? */
 bool plan_has_limits(const struct plan *plan);

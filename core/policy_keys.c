@@ -156,7 +156,10 @@ const struct policy_key_info policy_keys[POLICY_KEYS] = {
 			       .fallback = "0",
 			       .expected = "a number from -1000 to 1000"},
 	[KEY_NOTIFY] = LATER("notify"),
-	[KEY_SHELL] = LATER("shell"),
+	[KEY_SHELL] = {.name = "shell",
+		       .type = TYPE_PATH,
+		       .fallback = "/bin/bash",
+		       .expected = "an absolute path, without //, /. or /.."},
 
 	[KEY_HOST_CGROUP] = {.name = "cgroup",
 			     .type = TYPE_CHOICE,

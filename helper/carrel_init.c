@@ -12,33 +12,9 @@
 #include <linux/prctl.h>
 #include <sys/syscall.h>
 
+#include "core/bare.h"
+
 #define LINK_FD 3
-
-#if defined(__x86_64__)
-static long call(long number, long a, long b, long c)
-{
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-#elif defined(__aarch64__)
-static long call(long number, long a, long b, long c)
-{
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
-
-	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
-	return x0;
-}
-#else
-#error "carrel-init: add this machine's system call instruction here"
-#endif
 
 #define EINTR_RESULT (-4L)
 
@@ -50,11 +26,11 @@ void _start(void)
 	char byte;
 	long got;
 
-	(void)call(SYS_prctl, PR_SET_DUMPABLE, 0, 0);
-	(void)call(SYS_prctl, PR_SET_NAME, (long)name, 0);
+	(void)bare_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0);
+	(void)bare_call(SYS_prctl, PR_SET_NAME, (long)name, 0);
 	do
-		got = call(SYS_read, LINK_FD, (long)&byte, 1);
+		got = bare_call(SYS_read, LINK_FD, (long)&byte, 1);
 	while (got == EINTR_RESULT || got > 0);
 	for (;;)
-		(void)call(SYS_exit_group, 0, 0, 0);
+		(void)bare_call(SYS_exit_group, 0, 0, 0);
 }

@@ -126,6 +126,17 @@ cycle_series() {
 	echo "spawn_bwrap$(peer bwrap --unshare-pid --unshare-ipc --dev-bind / / --proc /proc \
 		--tmpfs /tmp --tmpfs /var/tmp --tmpfs /dev/shm true)"
 	echo "spawn_firejail$(peer firejail --quiet --noprofile --ipc-namespace --private-tmp true)"
+	user_series
+}
+
+# Without root: bwrap as carrel-shell, and both with a shell.
+user_series() {
+	local as bwrap='--unshare-pid --unshare-ipc --dev-bind / / --proc /proc --tmpfs /tmp'
+	as="setpriv --reuid $(id -u "$BENCH_USER") --regid $(id -g "$BENCH_USER") --clear-groups $PREFIX/spawn_time"
+	cp "$programs/spawn_time" "$PREFIX/"
+	echo "user_shell$(carrel_installed && echo " $as $PREFIX/bin/carrel-shell -c true")"
+	echo "user_bwrap$(command -v bwrap >/dev/null && echo " $as bwrap $bwrap true")"
+	echo "user_bwrap_bash$(command -v bwrap >/dev/null && echo " $as bwrap $bwrap bash -c true")"
 }
 
 peer() { # COMMAND…

@@ -86,6 +86,10 @@ report_cycles() {
 	row process 'bwrap' spawn_bwrap 1 spawn_floor
 	row process 'firejail' spawn_firejail 1 spawn_floor
 	row process 'true alone' spawn_true 1 spawn_floor
+	heading 'the same without root, us' bwrap
+	row user 'bwrap true' user_bwrap 1 user_bwrap
+	row user 'bwrap bash -c true' user_bwrap_bash 1 user_bwrap
+	row user 'carrel-shell -c true (bash)' user_shell 1 user_bwrap
 }
 
 report_ssh() {

@@ -145,6 +145,10 @@ install_carrel() {
 		memory_max = 50%
 		pids_max = 10000
 		cpu_max = 10000%
+		[service carrel-shell]
+		memory_max = max
+		pids_max = max
+		cpu_max = max
 	END
 }
 

@@ -133,7 +133,7 @@ build_sanitized() {
 	mkdir -p "$build" || return 1
 	# shellcheck disable=SC2086 # flags
 	{
-		rm -f "$build/carrel" "$build/carrel-session" "$build/pam_carrel.so" &&
+		rm -f "$build/carrel" "$build/carrel-session" "$build/carrel-shell-main" "$build/pam_carrel.so" &&
 			"$CC" $SANITIZERS -O1 -g -fPIC -Wall -Wextra -D_GNU_SOURCE \
 				-DSANITIZE_DIR="\"$RUN\"" -c -o "$build/report.o" \
 				tests/sanitize/report.c &&

@@ -316,6 +316,22 @@ mem_canary() { # LETTER REGEX
 	rm -f "$RUN"/valgrind.*
 }
 
+# carrel-shell: what it does without namespaces, which valgrind has not the calls for.
+checked_shell() {
+	chmod 1777 "$RUN"
+	timeout 120 setpriv --reuid "$ALICE" --regid "$ALICE" --init-groups env -i "PATH=$PATH" "${VALGRIND[@]}" \
+		"$BUILD/plain/carrel-shell-main" "$@" >"$BUILD/out" 2>&1 </dev/null
+}
+
+mem_shell() {
+	echo 'sessions_max = 3' | policy
+	exits 126 checked_shell -c 'echo ran' && says 1 '^carrel-shell: sessions_max' || return 1
+	echo 'memory_max = lots' | policy
+	exits 126 checked_shell -c 'echo ran' || return 1
+	echo 'sandbox = no' | policy
+	exits 5 checked_shell -c 'exit 5'
+}
+
 memcheck_units() {
 	local program name
 	for program in "$BUILD"/plain/tests/unit/test_*; do
@@ -362,6 +378,7 @@ memcheck_cases() {
 	memcheck 'the helper: asked, and its leader killed' mem_helper_attends
 	memcheck 'the helper: a login that is left alone' mem_helper_ignores
 	memcheck 'the helper: refusals' mem_helper_refusals
+	memcheck 'carrel-shell' mem_shell
 	memcheck 'carrel check' mem_check
 	memcheck 'carrel explain' mem_explain
 	memcheck 'carrel list' mem_list

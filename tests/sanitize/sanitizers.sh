@@ -398,6 +398,52 @@ case_command_line() {
 	return 0
 }
 
+# carrel-shell ------------------------------------------------------------------------------------
+
+# As alice, who must be able to leave a report.
+as_alice() { # COMMAND...
+	chmod 1777 "$RUN"
+	timeout 60 setpriv --reuid "$ALICE" --regid "$ALICE" --init-groups env -i "HOME=$PREFIX/home/$ALICE" \
+		"PATH=$PATH" "$@" >"$BUILD/out" 2>&1 </dev/null
+}
+
+carrel_shell() {
+	as_alice "$PREFIX/bin/carrel-shell" "$@"
+}
+
+case_shell() {
+	policy </dev/null
+	exits 0 carrel_shell -c 'readlink /proc/self/ns/user' && says 1 '^user:' && says 0 "$(readlink /proc/self/ns/user | tr -d '[]')" &&
+		exits 7 carrel_shell -c 'exit 7' && exits 143 carrel_shell -c 'kill -TERM $$' || return 1
+	policy <<-END
+		namespaces = mount pid ipc uts cgroup
+		hostname = %u
+		hide = $PREFIX/hidden /nonexistent
+		read_only = $PREFIX/readonly
+		bind = $PREFIX/source:$PREFIX/target:ro
+		hide_homes = yes
+		no_new_privs = yes
+		oom_score_adj = 5
+	END
+	exits 0 carrel_shell -c "cat $PREFIX/target/file; ls $PREFIX/home; echo 'exec > >(sleep 0.2; cat)'" &&
+		says 1 '^bound' && says 1 "^$ALICE" || return 1
+	echo 'namespaces = mount ipc' | policy
+	exits 3 carrel_shell -c 'exit 3'
+}
+
+case_shell_refusals() {
+	echo 'sessions_max = 3' | policy
+	exits 126 carrel_shell -c 'echo ran' && says 1 '^carrel-shell: sessions_max' || return 1
+	echo 'memory_max = lots' | policy
+	exits 126 carrel_shell -c 'echo ran' && says 1 '^carrel-shell: the policy' || return 1
+	echo "bind = $PREFIX/nothing:$PREFIX/target" | policy
+	exits 126 carrel_shell -c 'echo ran' && says 1 '^carrel-shell: bind' || return 1
+	echo 'shell = /bin/cat' | policy
+	exits 126 carrel_shell -c 'echo ran' && says 1 'not in /etc/shells' || return 1
+	echo 'sandbox = no' | policy
+	exits 5 carrel_shell -c 'exit 5'
+}
+
 sanitizer_cases() {
 	policy </dev/null
 	canary o heap-buffer-overflow
@@ -435,6 +481,8 @@ sanitizer_cases() {
 	else
 		skip 'sanitizers: carrel run on a terminal: there is no script(1) to make one'
 	fi
+	try 'carrel-shell' case_shell
+	try 'carrel-shell: refusals, left alone' case_shell_refusals
 	try 'carrel doctor' case_doctor
 	try "carrel's command line" case_command_line
 }

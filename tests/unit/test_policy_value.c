@@ -98,8 +98,7 @@ static void test_unsupported(void **state)
 	static const char *const later[] = {"on_logout",    "private_dev", "root",
 					    "memory_nodes", "io_weight",   "io_max",
 					    "hugetlb_max",  "devices",	   "net",
-					    "net_rate",	    "runtime_max", "notify",
-					    "shell"};
+					    "net_rate",	    "runtime_max", "notify"};
 	struct policy_value value;
 	char why[512];
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "admin/run_tty.h"
+#include "core/run_tty.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/pid1.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/caps.h"
+#include "core/sys.h"
+
+static int close_others(int init_fd, int ready_fd, struct failure *reterr)
+{
+	unsigned int low = (unsigned int)(init_fd < ready_fd ? init_fd : ready_fd);
+	unsigned int high = (unsigned int)(init_fd < ready_fd ? ready_fd : init_fd);
+
+	if (sys_close_range(0, PID1_LINK - 1) < 0 || sys_close_range(PID1_LINK + 1, low - 1) < 0 ||
+	    (high > low + 1 && sys_close_range(low + 1, high - 1) < 0) ||
+	    sys_close_range(high + 1, ~0U) < 0)
+		return failure_set(reterr, errno, "close what carrel-init does not need");
+	return 0;
+}
+
+int pid1_become(int init_fd, int link_fd, int ready_fd, struct failure *reterr)
+{
+	char *argv[] = {(char *)"carrel-init", NULL};
+	char *envp[] = {NULL};
+	struct sigaction ignore;
+	int r;
+
+	memset(&ignore, 0, sizeof(ignore));
+	ignore.sa_handler = SIG_IGN;
+	if (sigaction(SIGCHLD, &ignore, NULL) < 0)
+		return failure_set(reterr, errno, "ignore SIGCHLD");
+	if (chdir("/") < 0)
+		return failure_set(reterr, errno, "go to the sandbox's root");
+	if (dup2(link_fd, PID1_LINK) < 0)
+		return failure_set(reterr, errno, "arrange carrel-init's descriptor");
+	r = close_others(init_fd, ready_fd, reterr);
+	if (r == 0)
+		r = caps_keep_only(CAPS_NONE, reterr);
+	if (r < 0)
+		return r;
+	if (write(ready_fd, "", 1) != 1)
+		return failure_set(reterr, errno, "say that the sandbox is ready");
+	(void)syscall(SYS_execveat, init_fd, "", argv, envp, AT_EMPTY_PATH);
+	return failure_set(reterr, errno, "run carrel-init");
+}
