@@ -46,6 +46,8 @@ install: all
 	install -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_carrel.so
 	install -m 0755 $(BUILD)/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session
 	install -m 0755 $(BUILD)/carrel-init $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init
+	if [ -n "$(AGENT)" ]; then \
+		install -m 0755 $(AGENT) $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-systemd; fi
 	install -m 0755 $(BUILD)/carrel $(DESTDIR)$(BINDIR)/carrel
 	@# An admin's policy is never overwritten: the shipped one then goes beside it.
 	if [ -e $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf ]; then \
@@ -60,6 +62,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PAMDIR)/pam_carrel.so $(DESTDIR)$(BINDIR)/carrel \
 		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init \
+		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-systemd \
 		$(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
 		$(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8)) \
 		$(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.new

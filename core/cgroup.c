@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "core/cgroup_internal.h"
+#include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 
@@ -55,7 +56,9 @@ static int add_hierarchy(struct cgroup_set *set, const char *mount, dev_t device
 	if (i == set->count) {
 		struct cgroup_hierarchy *added = &set->hierarchies[set->count++];
 
-		*added = (struct cgroup_hierarchy){.device = device, .v2 = v2};
+		*added = (struct cgroup_hierarchy){.parent = CGROUP_PARENT,
+						   .device = device,
+						   .v2 = v2};
 		(void)snprintf(added->mount, sizeof(added->mount), "%s", mount);
 	}
 	set->hierarchies[i].controllers |= 1U << controller;
@@ -176,16 +179,8 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 		*ret_set = set;
 		return 0;
 	}
-	if (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()) {
-		if (plan_has_limits(plan))
-			return failure_say(
-				reterr, EOPNOTSUPP,
-				"limits can't be enforced: systemd owns this host's "
-				"cgroups, and this version of carrel does not set limits "
-				"through it; set [host] cgroup = cgroupfs, or no limits");
-		*ret_set = set;
-		return 0;
-	}
+	if (plan->cgroup == CGROUP_SYSTEMD || (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()))
+		return cgroup_systemd_find(plan, uid, ret_set, reterr);
 	/* Also when an earlier login of the user's had the limit, and this one lifts it. */
 	if (plan->limits[LIMIT_CPUS].set || has_cpuset_slice(uid))
 		wanted |= 1U << CONTROLLER_CPUSET;
@@ -227,8 +222,8 @@ int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 	char path[160];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount, CGROUP_PARENT,
-		       uid);
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount,
+		       hierarchy->parent, uid);
 	fd = open_dir(AT_FDCWD, path);
 	if (fd < 0)
 		return failure_set(reterr, -fd, "open the cgroup %s", path);
@@ -363,6 +358,8 @@ int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
 	struct failure failure;
 	int r = 0;
 
+	if (set->systemd)
+		return 0;
 	for (size_t i = 0; i < set->count; i++) {
 		if (remove_slice(&set->hierarchies[i], set->uid, &failure) == 0 || r < 0)
 			continue;

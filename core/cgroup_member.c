@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/cgroup_internal.h"
+#include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/sys.h"
@@ -42,9 +43,14 @@ int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *re
 	return 0;
 }
 
+size_t cgroup_join_count(const struct cgroup_set *set)
+{
+	return set->systemd ? 0 : set->count;
+}
+
 int cgroup_join(const struct cgroup_set *set, bool skip_v2, struct failure *reterr)
 {
-	for (size_t i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < cgroup_join_count(set); i++) {
 		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[i];
 
 		if (hierarchy->v2 && skip_v2)
@@ -67,7 +73,7 @@ int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS
 	size_t opened = 0;
 	int r = 0;
 
-	for (; opened < set->count; opened++) {
+	for (; opened < cgroup_join_count(set); opened++) {
 		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[opened];
 		_close_ int slice_fd = cgroup_open_slice(hierarchy, set->uid, reterr);
 
@@ -145,9 +151,12 @@ static int read_memberships(const struct cgroup_set *set, pid_t pid, char *text,
 }
 
 /* By its end: inside another sandbox (su from within), the slice is below that one's. */
-static bool is_slice(const char *path, uint32_t uid)
+static bool is_slice(const char *path, uint32_t uid, bool systemd)
 {
 	char slice[64];
+
+	if (systemd)
+		return cgroup_systemd_holds(path, uid);
 	int len = snprintf(slice, sizeof(slice), "/%s/user-%u.slice", CGROUP_PARENT, uid);
 	size_t path_len = strlen(path);
 
@@ -161,12 +170,12 @@ int cgroup_home(const struct cgroup_set *set, pid_t pid,
 	char text[PROC_CGROUP_MAX];
 	int r = read_memberships(set, pid, text, sizeof(text), paths, reterr);
 
-	for (size_t i = 0; r == 0 && i < set->count; i++) {
+	for (size_t i = 0; r == 0 && i < cgroup_join_count(set); i++) {
 		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[i];
 		const char *path = strcmp(paths[i], "/") == 0 ? "" : paths[i];
 
 		ret_paths[i][0] = '\0';
-		if (is_slice(path, set->uid))
+		if (is_slice(path, set->uid, set->systemd))
 			continue;
 		int len = snprintf(ret_paths[i], PROTOCOL_CGROUP_PATH, "%s%s/%s", hierarchy->mount,
 				   path, join_file(hierarchy));
@@ -196,7 +205,7 @@ int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reter
 	int r = read_memberships(set, pid, text, sizeof(text), paths, reterr);
 
 	for (size_t i = 0; r == 0 && i < set->count; i++) {
-		if (!is_slice(paths[i], set->uid))
+		if (!is_slice(paths[i], set->uid, set->systemd))
 			r = failure_say(reterr, EXDEV,
 					"process %d is in the cgroup %.100s of %s, not in its "
 					"user's slice",
@@ -255,7 +264,7 @@ int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id co
 	if (where < 0)
 		return -ENOENT;
 	int len = snprintf(ret_path, size, "%s/%s/user-%u.slice", set->hierarchies[where].mount,
-			   CGROUP_PARENT, set->uid);
+			   set->hierarchies[where].parent, set->uid);
 
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "core/cgroup_systemd.h"
 #include "core/convert.h"
 #include "core/mnt_cgroup.h"
 #include "core/plan.h"
@@ -205,9 +206,10 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* Where PID 1 is to be born in the slice; systemd's has no processes of its own. */
 static bool has_v2(const struct cgroup_set *cgroups)
 {
-	for (size_t i = 0; i < cgroups->count; i++) {
+	for (size_t i = 0; i < cgroup_join_count(cgroups); i++) {
 		if (cgroups->hierarchies[i].v2)
 			return true;
 	}
@@ -231,6 +233,20 @@ static int start_sandbox(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+static int make_slices(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	struct cgroup_systemd_login login = {.id = warden->info.id,
+					     .leader = opening->leader,
+					     .warden = getpid(),
+					     .init = warden->sandbox.init_pid,
+					     .deadline_ms = opening->deadline_ms};
+
+	if (warden->cgroups.systemd)
+		return cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
+	return cgroup_create(&warden->cgroups, &opening->plan, reterr);
+}
+
 /*
  * The sandbox, the registry and the user's slice. On v1 PID 1 starts first and does its mounts while
  * the rest is made, which takes the kernel as long (and has no copy of the socket that is made after it,
@@ -245,7 +261,7 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 	if (r == 0)
 		r = register_session(opening, reterr);
 	if (r == 0)
-		r = cgroup_create(cgroups, &opening->plan, reterr);
+		r = make_slices(opening, reterr);
 	if (r == 0 && born_in_slice)
 		r = start_sandbox(opening, reterr);
 	return r < 0 ? r : show_cgroups(opening, reterr);
@@ -268,7 +284,7 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	if (r < 0)
 		return r;
 	opening->fds[0] = opening->warden.sandbox.init_pidfd;
-	opening->fd_count = 1 + cgroups->count;
+	opening->fd_count = 1 + cgroup_join_count(cgroups);
 	r = oom_score_set(opening->leader, opening->plan.oom_score_adj, &was, reterr);
 	if (r < 0)
 		return r;
@@ -276,7 +292,7 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	reply->namespaces = opening->warden.sandbox.clone_flags;
 	reply->bounding_set = opening->plan.bounding_set;
 	reply->no_new_privs = opening->plan.no_new_privs;
-	reply->cgroup_count = (uint32_t)cgroups->count;
+	reply->cgroup_count = (uint32_t)cgroup_join_count(cgroups);
 	memcpy(reply->id, opening->warden.info.id, sizeof(reply->id));
 	reply->oom_score_adj_was = was;
 	reply->oom_score_adj_changed = was != opening->plan.oom_score_adj;
