@@ -96,6 +96,9 @@ static int attach_users(const struct cgroup_set *set, int slice_fd, struct failu
 		return failure_set(reterr, errno, "mount the user's slice in %s", path);
 	if (sys_mount_setattr(cover_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
 		return failure_set(reterr, errno, "make the cover of %s read-only", path);
+	/* The clone of a shared mount is its peer: nothing is to go out. */
+	if (sys_mount(NULL, path, NULL, MS_REC | MS_SLAVE) < 0)
+		return failure_set(reterr, errno, "make %s a slave of the host's", path);
 	return 0;
 }
 

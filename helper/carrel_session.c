@@ -167,7 +167,8 @@ static int count_and_listen(struct opening *opening, const struct registry_user 
 		return failure_say(reterr, EUSERS, "%s has %zu sessions, and sessions_max is %llu",
 				   opening->login.user, live, (unsigned long long)max);
 	}
-	return registry_listen(user, opening->warden.info.id, &opening->warden.listen_fd, reterr);
+	return registry_listen(user, opening->plan.manager, opening->warden.info.id,
+			       &opening->warden.listen_fd, reterr);
 }
 
 /*

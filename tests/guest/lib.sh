@@ -11,6 +11,7 @@
 #   unit_of PID                  the unit that it is in
 #   user_settled UID             true when nothing of the user's is left: processes, session, slice, units
 #   pam_service NAME             where SERVICE's PAM file is to be edited
+#   sandbox SERVICE KEY          of the first sandbox of that service, e.g. sandbox sshd leader_pid
 #   prop UNIT NAME               systemctl show -P
 CHECK_PREFIX='' CHECK_RUN=/run CHECK_PLAIN=0
 . "$CHECK_SOURCE/tests/host/lib.sh"
@@ -34,6 +35,16 @@ unit_of()
 	local place
 	place=$(place_of "$1")
 	echo "${place##*/}"
+}
+
+# sandbox SERVICE KEY: of the first sandbox of that service, from carrel list --json.
+sandbox()
+{
+	"$CARREL" list --json | awk -v service="$1" -v key="$2" '
+		/^  {/ { delete item }
+		{ split($0, pair, /": /); name = pair[1]; value = pair[2]
+		  gsub(/[" ]/, "", name); gsub(/[",]/, "", value); item[name] = value }
+		/^  }/ && item["service"] == service { print item[key]; exit }'
 }
 
 prop()
