@@ -7,6 +7,7 @@
  *   carrel-session --sweep    remove what killed wardens left behind
  */
 #include <errno.h>
+#include <linux/oom.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -243,9 +244,19 @@ static int make_slices(struct opening *opening, struct failure *reterr)
 					     .init = warden->sandbox.init_pid,
 					     .deadline_ms = opening->deadline_ms};
 
-	if (warden->cgroups.systemd)
-		return cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
-	return cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	if (!warden->cgroups.systemd)
+		return cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	int r = cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
+
+	/* There both are within the user's memory limit: an OOM kill is not to hit them. */
+	if (r == 0) {
+		struct failure ignored;
+		int was;
+
+		(void)oom_score_set(login.warden, OOM_SCORE_ADJ_MIN, &was, &ignored);
+		(void)oom_score_set(login.init, OOM_SCORE_ADJ_MIN, &was, &ignored);
+	}
+	return r;
 }
 
 /*
