@@ -497,7 +497,8 @@ static void order_scopes(const struct cgroup_systemd_login *login, bool in_place
 		order_scope(order, order->login_scope, (char *)"", order->login_pid);
 	}
 	/* Last: who is in it is moved away from the login's unit. */
-	order_scope(order, order->sandbox_scope, order->before, order->sandbox_pids);
+	if (login->warden > 0)
+		order_scope(order, order->sandbox_scope, order->before, order->sandbox_pids);
 }
 
 int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
@@ -517,7 +518,8 @@ int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
 	if (r < 0)
 		return r;
 	order_scopes(login, in_place, &order);
-	r = run_agent(&order, login->deadline_ms, reterr);
+	if (login->warden > 0 || !in_place || order.limits > 0)
+		r = run_agent(&order, login->deadline_ms, reterr);
 	if (r == 0)
 		r = await_limits(set, plan, &order, login->deadline_ms, reterr);
 	if (r == 0)

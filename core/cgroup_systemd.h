@@ -33,8 +33,9 @@ int cgroup_systemd_find(const struct plan *plan, uint32_t uid, struct cgroup_set
 
 /* A login whose processes are to be where they belong. */
 struct cgroup_systemd_login {
-	const char *id; /* of the sandbox */
-	pid_t leader, warden, init;
+	const char *id; /* of the sandbox; names the scopes, so no two may be alike */
+	pid_t leader;
+	pid_t warden, init; /* 0: has a scope already (a login that joins, `carrel enter`) */
 	int64_t deadline_ms;
 };
 
