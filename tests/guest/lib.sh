@@ -59,6 +59,27 @@ user_settled()
 		! systemctl list-units --all --plain --no-legend "*-$1-*" "user-$1.slice" | grep -q .
 }
 
+# typed CMD LINE...: CMD on a terminal of its own, at which these lines are typed, slowly. login(1) of
+# util-linux hangs the terminal up before it opens it again: so its other end must outlive that.
+typed()
+{
+	local command=$1 line keeper
+	shift
+	rm -f /guest/tty
+	for line; do
+		sleep 6
+		printf '%s\n' "$line"
+	done | socat STDIO PTY,link=/guest/tty,ignoreeof &
+	keeper=$!
+	wait_until 5 test -e /guest/tty
+	# shellcheck disable=SC2086
+	timeout -k 5 60 setsid --ctty --wait $command <>/guest/tty >&0 2>&0
+	sleep 1
+	kill $keeper 2>/dev/null
+	wait $keeper 2>/dev/null
+	return 0
+}
+
 # All that a test file leaves must go before the next begins.
 settle()
 {

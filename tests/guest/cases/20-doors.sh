@@ -12,17 +12,6 @@ readlink /proc/self/ns/pid >/guest/host.pid
 chmod 1777 /guest/scratch
 sleep 1000 & stranger=$!
 
-# typed CMD LINE...: CMD on a terminal of its own, at which these lines are typed, slowly.
-typed()
-{
-	local command=$1 line
-	shift
-	for line; do
-		sleep 4
-		printf '%s\n' "$line"
-	done | script -qec "$command" /dev/null
-}
-
 # door NAME USER UNIT-ERE CMD...: what the probe says there, which unit it is in, and the limits.
 door()
 {

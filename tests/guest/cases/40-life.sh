@@ -77,7 +77,7 @@ case_ "root logs in on the console with a broken policy and without any helper; 
 printf '[default\nbroken' >"$POLICY"
 policy_forget
 mv $LIBEXEC $LIBEXEC.away
-expect_grep 'uid=0' bash -c '{ sleep 4; echo id; sleep 2; echo exit; } | script -qec "login -f root" /dev/null'
+expect_grep 'uid=0' typed 'login -f root' id exit
 expect_ok ssh_in root true
 expect_status 254 ssh_in "$USER_A" true
 mv $LIBEXEC.away $LIBEXEC
