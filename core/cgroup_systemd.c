@@ -274,7 +274,7 @@ static int write_marks(uint32_t uid, const bool marked[PLAN_LIMITS], struct fail
 	if (mkdir(MARKS, 0700) < 0 && errno != EEXIST)
 		return failure_set(reterr, errno, "make the directory %s", MARKS);
 	_close_ int fd =
-		open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return failure_set(reterr, errno, "make %s", temporary);
