@@ -46,6 +46,8 @@ install: all
 	install -m 0644 $(MODULE) $(DESTDIR)$(PAMDIR)/pam_carrel.so
 	install -m 0755 $(BUILD)/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session
 	install -m 0755 $(BUILD)/carrel-init $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init
+	if [ -n "$(AGENT)" ]; then \
+		install -m 0755 $(AGENT) $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-systemd; fi
 	install -m 0755 $(BUILD)/carrel $(DESTDIR)$(BINDIR)/carrel
 	install -m 0755 $(BUILD)/carrel-shell $(DESTDIR)$(BINDIR)/carrel-shell
 	install -m 0755 $(BUILD)/carrel-shell-main $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-shell
@@ -64,6 +66,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PAMDIR)/pam_carrel.so $(DESTDIR)$(BINDIR)/carrel $(DESTDIR)$(BINDIR)/carrel-shell \
 		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-shell $(patsubst man/%.1,$(DESTDIR)$(MANDIR)/man1/%.1,$(wildcard man/*.1)) \
 		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-session $(DESTDIR)$(LIBEXECDIR)/carrel/carrel-init \
+		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-systemd \
 		$(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
 		$(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8)) \
 		$(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.new

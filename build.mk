@@ -59,17 +59,23 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # What the module links: nothing that parses a policy, mounts or decides.
 CORE_CLIENT := core/failure.c core/sys.c core/protocol.c core/spawn.c core/session.c core/join.c core/ns.c \
-	core/identity.c core/cgroup_place.c core/convert.c
+	core/identity.c core/cgroup_place.c core/convert.c core/oom_score.c
 CORE_REST   := $(filter-out $(CORE_CLIENT),$(wildcard core/*.c))
 CORE        := $(CORE_CLIENT) $(CORE_REST)
 
 INIT_SRC    := helper/carrel_init.c
-HELPER_SRC  := $(filter-out $(INIT_SRC),$(wildcard helper/*.c))
+AGENT_SRC   := helper/carrel_systemd.c
+HELPER_SRC  := $(filter-out $(INIT_SRC) $(AGENT_SRC),$(wildcard helper/*.c))
 ADMIN_SRC   := $(wildcard admin/*.c)
 MODULE_SRC  := $(wildcard pam_module/*.c)
 
 MODULE   := $(BUILD)/pam_carrel.so
 PROGRAMS := $(BUILD)/carrel-session $(BUILD)/carrel-init $(BUILD)/carrel
+# The one that links libsystemd, run only where systemd does. Without its header there is none, and
+# carrel refuses logins on hosts that systemd runs.
+SYSTEMD_HEADER := $(wildcard /usr/include/systemd/sd-bus.h)
+AGENT    := $(if $(SYSTEMD_HEADER),$(BUILD)/carrel-systemd)
+PROGRAMS += $(AGENT)
 
 $(BUILD)/libcore.a: $(call obj,$(CORE))
 	rm -f $@
@@ -84,6 +90,9 @@ $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
 
 # helper/shed.c calls it where it is; a weak reference alone takes nothing out of an archive.
 TAKE_IN := -Wl,-u,__libc_thread_freeres
+
+$(BUILD)/carrel-systemd: $(call obj,$(AGENT_SRC)) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ -lsystemd
 
 # Position-independent objects with hidden symbols; pam_module/pam_carrel.map exports pam_sm_* alone.
 $(MODULE): $(patsubst %.c,$(BUILD)/pic/%.o,$(MODULE_SRC) $(CORE_CLIENT)) pam_module/pam_carrel.map

@@ -5,11 +5,15 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
+#include "admin/pam_stack.h"
 #include "core/cgroup.h"
 #include "core/cleanup.h"
 
 #define SUBJECT "cgroup"
+#define AGENT CARREL_LIBEXEC "/carrel-systemd"
+#define MANAGERS "systemd-user"
 
 static const char *layout(void)
 {
@@ -26,15 +30,12 @@ static const char *layout(void)
 	return "v1";
 }
 
-/*
- * Looked for in the same way as a login looks for it. As if the policy said `cgroup = cgroupfs`: that
- * a service manager owns the tree is a finding of its own.
- */
+/* Looked for in the same way as a login looks for it, without what the policy says. */
 static void look_for(struct findings *findings, enum plan_limit_kind kind,
 		     enum cgroup_controller_id controller, enum policy_key key, const char *text)
 {
 	const char *name = policy_keys[key].name;
-	struct plan plan = {.cgroup = CGROUP_CGROUPFS};
+	struct plan plan = {.cgroup = CGROUP_AUTO};
 	struct cgroup_set set;
 	struct failure failure;
 
@@ -57,18 +58,42 @@ static void look_for(struct findings *findings, enum plan_limit_kind kind,
 	}
 }
 
-static void look_at_systemd(struct findings *findings)
+/* Is our line in the stack that user@UID.service logs in through? */
+static void look_at_managers(struct findings *findings)
 {
-	findings_add(findings, FINDING_WARN, SUBJECT,
-		     "systemd owns this host's cgroups; this version sets no limits beside it with "
-		     "`cgroup = auto`");
-	findings_mend(findings, "leave the limits out of the policy, or set `cgroup = cgroupfs` in "
-				"[host] if systemd may lose sight of those logins");
+	__attribute__((cleanup(pam_stack_free))) struct pam_stack stack = {0};
+	struct failure failure;
+
+	if (pam_stack_read("", MANAGERS, "session", &stack, &failure) < 0)
+		return; /* no user managers here */
+	for (size_t i = 0; i < stack.count; i++) {
+		if (strcmp(pam_line_module_name(&stack.lines[i]), "pam_carrel.so") == 0) {
+			findings_add(findings, FINDING_OK, SUBJECT,
+				     "users' own systemd managers are confined");
+			return;
+		}
+	}
 	findings_add(
 		findings, FINDING_WARN, SUBJECT,
-		"users' own systemd managers are not confined by this version, so `systemd-run "
-		"--user` leads out of the sandbox");
-	findings_mend(findings, "systemctl mask user@.service, where users can do without it");
+		"users' own systemd managers are not confined: `systemd-run --user` leads out of "
+		"the sandbox, though not out of the limits");
+	findings_mend(findings, "add `session required pam_carrel.so` as the last session line of "
+				"/etc/pam.d/" MANAGERS
+				" (copy it from /usr/lib/pam.d first), or systemctl mask "
+				"user@.service");
+}
+
+static void look_at_systemd(struct findings *findings)
+{
+	findings_add(findings, FINDING_OK, SUBJECT,
+		     "systemd owns this host's cgroups: limits are properties of user-UID.slice");
+	if (access(AGENT, X_OK) < 0) {
+		findings_add(findings, FINDING_FAIL, SUBJECT,
+			     "%s can't be run (%s): every login will be refused", AGENT,
+			     strerror(errno));
+		findings_mend(findings, "install it: it is built where libsystemd's headers are");
+	}
+	look_at_managers(findings);
 }
 
 void doctor_cgroup(struct findings *findings)

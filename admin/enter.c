@@ -121,7 +121,7 @@ static int open_joins(struct enter *enter, struct failure *reterr)
 	pid_t member = find_member(&enter->info);
 	char name[32], text[CGROUP_PLACE_TEXT];
 	struct cgroup_set set;
-	int r = cgroup_find_all(uid, &set);
+	int r = cgroup_find_user(uid, &set);
 
 	if (r < 0)
 		return failure_set(reterr, -r, "look for the user's cgroups");

@@ -84,7 +84,7 @@ static int freeze(const char *word, struct failure *reterr)
 	uint32_t uid = selection.uid;
 
 	select_free(&selection);
-	r = cgroup_find_all(uid, &set);
+	r = cgroup_find_user(uid, &set);
 	if (r < 0)
 		return failure_set(reterr, -r, "look for the user's cgroups");
 	r = with_lock(uid, &set, cgroup_freeze_begin, reterr);
@@ -109,7 +109,7 @@ static int thaw(const char *word, struct failure *reterr)
 	}
 	bool live = r == 0;
 
-	r = cgroup_find_all(uid, &set);
+	r = cgroup_find_user(uid, &set);
 	if (r < 0)
 		return failure_set(reterr, -r, "look for the user's cgroups");
 	if (!live && !cgroup_is_frozen(&set))

@@ -73,7 +73,7 @@ static int gather(const char *word, struct show *show, struct failure *reterr)
 	}
 	cgroup_dirs_of_user(show->selection.uid, &dirs);
 	cgroup_read_figures(&dirs, &show->figures);
-	show->frozen = cgroup_find_all(show->selection.uid, &set) == 0 && cgroup_is_frozen(&set);
+	show->frozen = cgroup_find_user(show->selection.uid, &set) == 0 && cgroup_is_frozen(&set);
 	show->now = (int64_t)time(NULL);
 	return r;
 }

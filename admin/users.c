@@ -36,7 +36,7 @@ static void read_slice(struct user_row *row)
 		name_silent(row);
 	cgroup_dirs_of_user(row->uid, &dirs);
 	cgroup_read_figures(&dirs, &row->figures);
-	row->frozen = cgroup_find_all(row->uid, &set) == 0 && cgroup_is_frozen(&set);
+	row->frozen = cgroup_find_user(row->uid, &set) == 0 && cgroup_is_frozen(&set);
 }
 
 /* One sandbox more. A silent one has told no start. */

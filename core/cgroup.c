@@ -12,6 +12,7 @@
 
 #include "core/cgroup_freeze.h"
 #include "core/cgroup_internal.h"
+#include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 
@@ -56,7 +57,10 @@ static int add_hierarchy(struct cgroup_set *set, const char *mount, dev_t device
 	if (i == set->count) {
 		struct cgroup_hierarchy *added = &set->hierarchies[set->count++];
 
-		*added = (struct cgroup_hierarchy){.device = device, .v2 = v2, .slice_fd = -1};
+		*added = (struct cgroup_hierarchy){.parent = CGROUP_PARENT,
+						   .device = device,
+						   .v2 = v2,
+						   .slice_fd = -1};
 		(void)snprintf(added->mount, sizeof(added->mount), "%s", mount);
 	}
 	set->hierarchies[i].controllers |= 1U << controller;
@@ -177,16 +181,8 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 		*ret_set = set;
 		return 0;
 	}
-	if (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()) {
-		if (plan_has_limits(plan))
-			return failure_say(
-				reterr, EOPNOTSUPP,
-				"limits can't be enforced: systemd owns this host's "
-				"cgroups, and this version of carrel does not set limits "
-				"through it; set [host] cgroup = cgroupfs, or no limits");
-		*ret_set = set;
-		return 0;
-	}
+	if (plan->cgroup == CGROUP_SYSTEMD || (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()))
+		return cgroup_systemd_find(plan, uid, ret_set, reterr);
 	/* Also when an earlier login of the user's had the limit, and this one lifts it. */
 	if (plan->limits[LIMIT_CPUS].set || has_cpuset_slice(uid))
 		wanted |= 1U << CONTROLLER_CPUSET;
@@ -210,6 +206,23 @@ int cgroup_find_all(uint32_t uid, struct cgroup_set *ret_set)
 	return r;
 }
 
+int cgroup_find_user(uint32_t uid, struct cgroup_set *ret_set)
+{
+	struct cgroup_set managed;
+	char path[160];
+
+	if (cgroup_systemd_look(uid, &managed) == 0) {
+		(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", CGROUP_ROOT,
+			       CGROUP_PARENT, uid);
+		/* Made where [host] cgroup = cgroupfs. */
+		if (access(path, F_OK) < 0) {
+			*ret_set = managed;
+			return 0;
+		}
+	}
+	return cgroup_find_all(uid, ret_set);
+}
+
 static int open_dir(int parent_fd, const char *name)
 {
 	int fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -228,8 +241,8 @@ int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 	char path[160];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount, CGROUP_PARENT,
-		       uid);
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount,
+		       hierarchy->parent, uid);
 	fd = open_dir(AT_FDCWD, path);
 	if (fd < 0)
 		return failure_set(reterr, -fd, "open the cgroup %s", path);
@@ -407,6 +420,8 @@ int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
 	struct failure failure;
 	int r = 0;
 
+	if (set->systemd)
+		return 0;
 	for (size_t i = 0; i < set->count; i++) {
 		if (remove_slice(&set->hierarchies[i], set->uid, &failure) == 0 || r < 0)
 			continue;

@@ -2,7 +2,9 @@
 /*
  * cgroup - the user's slice, `carrel.slice/user-UID.slice` in every hierarchy that is needed, each
  * controller used where it lives: its own v1 mount below /sys/fs/cgroup, or the cgroup2 mount
- * (cgroups(7)). For hosts whose cgroups no service manager owns.
+ * (cgroups(7)). Where systemd owns the cgroups it is systemd's own `user.slice/user-UID.slice`: then
+ * the set is `systemd`, cgroup_systemd.h has what takes the place of cgroup_create(), nobody joins by
+ * writing, and nothing is removed.
  *
  * One table of controllers and one of limits (cgroup.c); cgroup_v1.c and cgroup_v2.c have what
  * differs. Callers hold the user's registry lock over create, limit and remove.
@@ -33,6 +35,7 @@ enum cgroup_controller_id {
 
 struct cgroup_hierarchy {
 	char mount[64]; /* below CGROUP_ROOT, or CGROUP_ROOT itself */
+	const char *parent; /* of the slices in it */
 	dev_t device; /* identifies the hierarchy: co-mounted controllers share one */
 	bool v2;
 	uint32_t controllers; /* bits of enum cgroup_controller_id used here */
@@ -45,12 +48,13 @@ struct cgroup_set {
 	struct cgroup_hierarchy hierarchies[PROTOCOL_CGROUPS_MAX];
 	size_t count;
 	int where[CONTROLLERS]; /* index into hierarchies, -1: not used or not there */
+	bool systemd; /* one hierarchy, v2, and systemd's */
 };
 
 /*
  * Find the hierarchies that `plan` needs; looks only, changes nothing. Refuses (-EOPNOTSUPP) when a
- * limit is set whose controller the host lacks, naming key and controller, and when a service manager
- * owns the tree and plan->cgroup is CGROUP_AUTO with limits set. With CGROUP_NONE the set is empty.
+ * limit is set whose controller the host lacks, naming key and controller. With CGROUP_NONE the set is
+ * empty.
  */
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr);
@@ -68,7 +72,10 @@ int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *re
 /* Move the calling, single-threaded process into the slices (v1 only when skip_v2). */
 int cgroup_join(const struct cgroup_set *set, bool skip_v2, struct failure *reterr);
 
-/* Open, for writing, the file that a single-threaded process writes "0" to, in each hierarchy. */
+/* In how many hierarchies a process moves itself into the slice; none where systemd does that. */
+size_t cgroup_join_count(const struct cgroup_set *set);
+
+/* Open, for writing, the file that a single-threaded process writes "0" to, in each of these. */
 int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS_MAX],
 		      struct failure *reterr);
 
@@ -96,6 +103,8 @@ void cgroup_kill(const struct cgroup_set *set);
 
 /* Every hierarchy where carrel may have made slices, for a sweep after a crash. */
 int cgroup_find_all(uint32_t uid, struct cgroup_set *ret_set);
+/* Where a user's live sandboxes are: the same, or systemd's slice where that is what they are in. */
+int cgroup_find_user(uint32_t uid, struct cgroup_set *ret_set);
 
 /* What the slice has used since it was made. Unknown values are UINT64_MAX. */
 struct cgroup_usage {

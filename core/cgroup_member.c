@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/cgroup_internal.h"
+#include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/sys.h"
@@ -31,9 +32,14 @@ int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *re
 	return 0;
 }
 
+size_t cgroup_join_count(const struct cgroup_set *set)
+{
+	return set->systemd ? 0 : set->count;
+}
+
 int cgroup_join(const struct cgroup_set *set, bool skip_v2, struct failure *reterr)
 {
-	for (size_t i = 0; i < set->count; i++) {
+	for (size_t i = 0; i < cgroup_join_count(set); i++) {
 		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[i];
 
 		if (hierarchy->v2 && skip_v2)
@@ -57,7 +63,7 @@ int cgroup_open_joins(const struct cgroup_set *set, int ret_fds[PROTOCOL_CGROUPS
 	size_t opened = 0;
 	int r = 0;
 
-	for (; opened < set->count; opened++) {
+	for (; opened < cgroup_join_count(set); opened++) {
 		const struct cgroup_hierarchy *hierarchy = &set->hierarchies[opened];
 		_close_ int opened_fd = -1;
 		int slice_fd = cgroup_use_slice(hierarchy, set->uid, &opened_fd, reterr);
@@ -110,7 +116,8 @@ int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reter
 		r = cgroup_place_find(&place, text, path, sizeof(path));
 		if (r < 0)
 			return failure_set(reterr, -r, "find %s in %s", place.mount, name);
-		if (!cgroup_place_is_slice(path, set->uid))
+		if (set->systemd ? !cgroup_systemd_holds(path, set->uid)
+				 : !cgroup_place_is_slice(path, set->uid))
 			return failure_say(reterr, EXDEV,
 					   "process %d is in the cgroup %.100s of %s, not in its "
 					   "user's slice",
@@ -169,7 +176,7 @@ int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id co
 	if (where < 0)
 		return -ENOENT;
 	int len = snprintf(ret_path, size, "%s/%s/user-%u.slice", set->hierarchies[where].mount,
-			   CGROUP_PARENT, set->uid);
+			   set->hierarchies[where].parent, set->uid);
 
 	return len < 0 || (size_t)len >= size ? -ENAMETOOLONG : 0;
 }

@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "core/cgroup_internal.h"
+#include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
+#include "core/sys.h"
 
+#define SYSTEMD_WAIT_MS 5000
 #define MOVE_ROUNDS 10 /* what forks meanwhile is met in the next */
 
 struct retune {
@@ -98,9 +101,12 @@ static void adopt(struct cgroup_set *set, size_t index, const struct plan *plan,
 int cgroup_retune(struct cgroup_set *set, const struct plan *plan, cgroup_report *report, void *arg)
 {
 	struct retune retune = {.report = report, .arg = arg};
+	struct failure failure;
 
-	for (size_t i = 0; i < set->count; i++) {
-		struct failure failure;
+	if (set->systemd &&
+	    cgroup_systemd_limit(set, plan, sys_now_ms() + SYSTEMD_WAIT_MS, &failure) < 0)
+		note(&retune, &failure);
+	for (size_t i = 0; i < cgroup_join_count(set); i++) {
 		_close_ int slice_fd = cgroup_open_slice(&set->hierarchies[i], set->uid, &failure);
 
 		if (slice_fd >= 0)

@@ -21,7 +21,7 @@ void cgroup_dirs_of_user(uint32_t uid, struct cgroup_dirs *ret_dirs)
 	struct cgroup_set set;
 
 	*ret_dirs = dirs;
-	if (cgroup_find_all(uid, &set) < 0)
+	if (cgroup_find_user(uid, &set) < 0)
 		return;
 	for (int i = 0; i < CONTROLLERS; i++) {
 		char *path = dirs.paths[i];
@@ -97,7 +97,7 @@ int cgroup_dirs_of_self(uint32_t uid, struct cgroup_dirs *ret_dirs)
 	struct cgroup_dirs dirs = {{{0}}};
 	struct cgroup_set set;
 	bool any = false;
-	int r = cgroup_find_all(uid, &set);
+	int r = cgroup_find_user(uid, &set);
 
 	if (r == 0)
 		r = cgroup_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));

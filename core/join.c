@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 
 #include "core/cleanup.h"
-#include "core/convert.h"
+#include "core/oom_score.h"
 #include "core/sys.h"
 
 #define CWD_TRIES 100
@@ -40,26 +40,10 @@ static int read_own(const char *path, char *text, size_t size, struct failure *r
 	return 0;
 }
 
-static int read_oom_score_adj(int *ret_value, struct failure *reterr)
-{
-	static const char path[] = "/proc/self/oom_score_adj";
-	char text[16];
-	int64_t value;
-	int r = read_own(path, text, sizeof(text), reterr);
-
-	if (r < 0)
-		return r;
-	text[strcspn(text, "\n")] = '\0';
-	if (convert_signed(text, -1000, 1000, &value) < 0)
-		return failure_say(reterr, EPROTO, "read %s: \"%s\" is no score", path, text);
-	*ret_value = (int)value;
-	return 0;
-}
-
 int join_prepare(struct join *join, struct failure *reterr)
 {
 	char text[CGROUP_PLACE_TEXT];
-	int r = read_oom_score_adj(&join->oom_score_adj, reterr);
+	int r = oom_score_read(&join->oom_score_adj, reterr);
 
 	if (r == 0)
 		r = read_own("/proc/self/cgroup", text, sizeof(text), reterr);
@@ -152,22 +136,11 @@ static int leave_cgroups(struct join *join, struct failure *reterr)
 	return r;
 }
 
-static int write_oom_score_adj(int value, struct failure *reterr)
-{
-	char text[16];
-	_close_ int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	int len = snprintf(text, sizeof(text), "%d", value);
-
-	if (fd < 0 || write(fd, text, (size_t)len) != len)
-		return failure_set(reterr, errno, "write %s to /proc/self/oom_score_adj", text);
-	return 0;
-}
-
 static int set_oom_score(struct join *join, struct failure *reterr)
 {
 	if (join->reply->oom_score_adj == join->oom_score_adj)
 		return 0;
-	int r = write_oom_score_adj(join->reply->oom_score_adj, reterr);
+	int r = oom_score_write(0, join->reply->oom_score_adj, reterr);
 
 	return r < 0 ? failure_wrap(reterr, "oom_score_adj can't be enforced (it was %d)",
 				    join->oom_score_adj)
@@ -178,7 +151,7 @@ static int reset_oom_score(struct join *join, struct failure *reterr)
 {
 	if (join->reply->oom_score_adj == join->oom_score_adj)
 		return 0;
-	return write_oom_score_adj(join->oom_score_adj, reterr);
+	return oom_score_write(0, join->oom_score_adj, reterr);
 }
 
 /*

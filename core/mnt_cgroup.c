@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "core/cgroup_internal.h"
@@ -70,7 +72,7 @@ static size_t detach_together(const struct cgroup_set *set)
 	struct statfs fs;
 	size_t opened = 0, moved = 0;
 
-	if (set->count < 2 || statfs(CGROUP_ROOT, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+	if (cgroup_join_count(set) < 2 || statfs(CGROUP_ROOT, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
 		return 0;
 	_close_ int root_fd = open(CGROUP_ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_close_ int clone_fd =
@@ -97,12 +99,62 @@ static size_t detach_together(const struct cgroup_set *set)
 /* /sys is root's, so paths can be trusted. */
 void mnt_detach_hierarchies(const struct cgroup_set *set)
 {
-	for (size_t i = detach_together(set); i < set->count; i++)
+	for (size_t i = detach_together(set); i < cgroup_join_count(set); i++)
 		(void)sys_umount(set->hierarchies[i].mount, MNT_DETACH);
+}
+
+/*
+ * systemd's: paths such as /user.slice/user-UID.slice/session-3.scope, which /proc/PID/cgroup has, go on
+ * to be found (user managers and container engines look for them), but of the users' slices there is
+ * the own one alone.
+ */
+static int attach_users(const struct cgroup_set *set, int slice_fd, struct failure *reterr)
+{
+	static const char *const options[][2] = {{"source", "carrel"},
+						 {"size", "4k"},
+						 {"nr_inodes", "3"},
+						 {"mode", "0755"}};
+	char path[128], name[32];
+	_close_ int fs_fd = sys_fsopen("tmpfs");
+
+	(void)snprintf(path, sizeof(path), "%s/%s", set->hierarchies[0].mount,
+		       set->hierarchies[0].parent);
+	(void)snprintf(name, sizeof(name), "user-%u.slice", set->uid);
+	_close_ int target_fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fs_fd < 0 || target_fd < 0)
+		return failure_set(reterr, errno, "cover %s", path);
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		if (sys_fsconfig_string(fs_fd, options[i][0], options[i][1]) < 0)
+			return failure_set(reterr, errno, "set %s=%s of a new tmpfs", options[i][0],
+					   options[i][1]);
+	}
+	_close_ int cover_fd = sys_fsconfig_create(fs_fd) < 0
+				       ? -1
+				       : sys_fsmount(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+								    MOUNT_ATTR_NOEXEC);
+
+	/* Attached before the slice goes into it: a detached tree takes no mounts before 6.15. */
+	if (cover_fd < 0 || sys_move_mount(cover_fd, target_fd) < 0)
+		return failure_set(reterr, errno, "cover %s", path);
+	if (mkdirat(cover_fd, name, 0755) < 0)
+		return failure_set(reterr, errno, "make %s in %s", name, path);
+	_close_ int place_fd = openat(cover_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (place_fd < 0 || sys_move_mount(slice_fd, place_fd) < 0)
+		return failure_set(reterr, errno, "mount the user's slice in %s", path);
+	if (sys_mount_setattr(cover_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
+		return failure_set(reterr, errno, "make the cover of %s read-only", path);
+	/* The clone of a shared mount is its peer: nothing is to go out. */
+	if (sys_mount(NULL, path, NULL, MS_REC | MS_SLAVE) < 0)
+		return failure_set(reterr, errno, "make %s a slave of the host's", path);
+	return 0;
 }
 
 int mnt_attach_slices(const struct cgroup_set *set, const int *fds, struct failure *reterr)
 {
+	if (set->systemd)
+		return attach_users(set, fds[0], reterr);
 	for (size_t i = 0; i < set->count; i++) {
 		const char *mount = set->hierarchies[i].mount;
 		_close_ int target_fd = open(mount, O_PATH | O_DIRECTORY | O_CLOEXEC);

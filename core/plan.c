@@ -201,7 +201,7 @@ static int add_views(struct plan *plan, struct failure *reterr)
 {
 	int r = 0;
 
-	if (plan->namespaces & BIT(NS_PID))
+	if ((plan->namespaces & BIT(NS_PID)) || plan->manager)
 		r = add_step(plan, STEP_PROC, NULL, NULL, reterr);
 	if (r == 0 && (plan->namespaces & BIT(NS_IPC)))
 		r = add_step(plan, STEP_MQUEUE, NULL, NULL, reterr);
@@ -476,6 +476,25 @@ static int build_hostname(const struct effective *effective, const struct login 
 	return plan->hostname ? 0 : out_of_memory(reterr);
 }
 
+/* The user's service manager ------------------------------------------------------------------ */
+
+/*
+ * user@UID.service logs in through the PAM service systemd-user. It must go on to know its own pids and
+ * cgroups by the host's numbers and paths, or nobody could talk to it, nor could it run anything: so it
+ * has no pid and no cgroup namespace, but a /proc that hides other users, and stays where systemd put it.
+ */
+static void adapt_to_manager(const struct login *login, struct plan *plan)
+{
+	plan->manager = login->service && strcmp(login->service, "systemd-user") == 0;
+	if (!plan->manager)
+		return;
+	plan->namespaces &= ~(BIT(NS_PID) | BIT(NS_CGROUP));
+	plan->proc_invisible = true;
+	plan->sessions_max = CONVERT_MAX;
+	if (plan->cgroup == CGROUP_CGROUPFS)
+		plan->cgroup = CGROUP_NONE;
+}
+
 /* The whole ----------------------------------------------------------------------------------- */
 
 static int build(const struct effective *effective, const struct login *login,
@@ -494,6 +513,7 @@ static int build(const struct effective *effective, const struct login *login,
 	plan->no_new_privs = effective_number(effective, KEY_NO_NEW_PRIVS) != 0;
 	plan->sessions_max = effective_number(effective, KEY_SESSIONS_MAX);
 	plan->oom_score_adj = (int)(int64_t)effective_number(effective, KEY_OOM_SCORE_ADJ);
+	adapt_to_manager(login, plan);
 	r = build_tmp_limits(effective, facts, plan, reterr);
 	if (r == 0)
 		r = build_limits(effective, facts, plan, reterr);

@@ -78,6 +78,7 @@ struct plan {
 	uint64_t bounding_set; /* capability bits that stay; all ones: leave it alone */
 	bool no_new_privs;
 	uint64_t sessions_max; /* or CONVERT_MAX */
+	bool manager; /* the user's own systemd, which is no session and counts as none */
 	int oom_score_adj;
 };
 

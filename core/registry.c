@@ -194,8 +194,13 @@ static const char *next_name(DIR *dir)
 	return NULL;
 }
 
+static bool is_manager(const char *name)
+{
+	return name[strlen(name) - 1] == 'm';
+}
+
 /* Walk the sockets; stop at `enough` live ones. *ret_live: how many were met. */
-static int probe(const struct registry_user *user, size_t enough, size_t *ret_live,
+static int probe(const struct registry_user *user, bool managers, size_t enough, size_t *ret_live,
 		 struct failure *reterr)
 {
 	DIR *dir = open_names(user->dir_fd, reterr);
@@ -208,6 +213,8 @@ static int probe(const struct registry_user *user, size_t enough, size_t *ret_li
 		struct failure ignored;
 		_close_ int fd = -1;
 
+		if (!managers && is_manager(name))
+			continue;
 		if (connect_warden(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
 			(void)unlinkat(user->dir_fd, name, 0);
 		else
@@ -222,29 +229,30 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 		   struct failure *reterr)
 {
 	DIR *dir = open_names(user->dir_fd, reterr);
+	const char *name;
 	size_t names = 0;
 
 	if (!dir)
 		return -reterr->err;
-	while (next_name(dir))
-		names++;
+	while ((name = next_name(dir)))
+		names += !is_manager(name);
 	(void)closedir(dir);
 	*ret_count = names;
-	return names < max ? 0 : probe(user, SIZE_MAX, ret_count, reterr);
+	return names < max ? 0 : probe(user, false, SIZE_MAX, ret_count, reterr);
 }
 
 int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr)
 {
 	size_t live = 0;
-	int r = probe(user, 1, &live, reterr);
+	int r = probe(user, true, 1, &live, reterr);
 
 	if (r == 0)
 		*ret_any = live > 0;
 	return r;
 }
 
-int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX], int *ret_socket,
-		    struct failure *reterr)
+int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
+		    int *ret_socket, struct failure *reterr)
 {
 	char id[PROTOCOL_ID_MAX];
 	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -255,9 +263,11 @@ int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MA
 		struct sockaddr_un address;
 
 		/* Our pid makes it unique but inside nested pid namespaces, and after a kill. */
-		int len = attempt == 0 ? snprintf(id, sizeof(id), "%u-%d", user->uid, getpid())
-				       : snprintf(id, sizeof(id), "%u-%d.%d", user->uid, getpid(),
-						  attempt);
+		const char *kind = manager ? "m" : "";
+		int len = attempt == 0
+				  ? snprintf(id, sizeof(id), "%u-%d%s", user->uid, getpid(), kind)
+				  : snprintf(id, sizeof(id), "%u-%d.%d%s", user->uid, getpid(),
+					     attempt, kind);
 
 		if (len < 0 || (size_t)len >= sizeof(id))
 			return failure_say(reterr, ENAMETOOLONG, "the sandbox's id is too long");

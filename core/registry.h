@@ -49,9 +49,12 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 /* Does any warden of the user live? Removes the sockets of dead ones that it meets before. */
 int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr);
 
-/* Choose an id, make the socket and listen on it (close-on-exec, non-blocking). */
-int registry_listen(const struct registry_user *user, char ret_id[PROTOCOL_ID_MAX], int *ret_socket,
-		    struct failure *reterr);
+/*
+ * Choose an id, make the socket and listen on it (close-on-exec, non-blocking). The id of a `manager`
+ * (the user's own systemd) ends in "m": registry_count() passes over it.
+ */
+int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
+		    int *ret_socket, struct failure *reterr);
 int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr);
 
 /* The uids that have a directory; the caller frees *ret_uids. */

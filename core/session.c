@@ -2,6 +2,7 @@
 #include "core/session.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -342,6 +343,11 @@ void session_forget(struct session *session)
 	close_fd(&session->socket);
 	free(session->helper);
 	free(session);
+}
+
+bool session_has_own_pids(const struct session *session)
+{
+	return session->reply.namespaces & CLONE_NEWPID;
 }
 
 const char *session_id(const struct session *session)

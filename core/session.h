@@ -10,6 +10,8 @@
 #ifndef CARREL_SESSION_H
 #define CARREL_SESSION_H
 
+#include <stdbool.h>
+
 #include "core/failure.h"
 #include "core/match.h"
 #include "core/protocol.h"
@@ -53,6 +55,9 @@ int session_close(struct session *session, struct failure *reterr);
 
 /* Free the memory and close the descriptors, nothing else: for a child that inherited the session. */
 void session_forget(struct session *session);
+
+/* Does it have a pid namespace of its own? */
+bool session_has_own_pids(const struct session *session);
 
 /* The sandbox's id, valid as long as the session. */
 const char *session_id(const struct session *session);

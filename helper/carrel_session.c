@@ -7,6 +7,7 @@
  *   carrel-session --sweep    remove what killed wardens left behind
  */
 #include <errno.h>
+#include <linux/oom.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,8 +20,10 @@
 
 #include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
+#include "core/cgroup_systemd.h"
 #include "core/convert.h"
 #include "core/mnt_cgroup.h"
+#include "core/oom_score.h"
 #include "core/plan.h"
 #include "core/policy_file.h"
 #include "core/registry.h"
@@ -176,7 +179,8 @@ static int count_and_listen(struct opening *opening, const struct registry_user 
 		return failure_say(reterr, EUSERS, "%s has %zu sessions, and sessions_max is %llu",
 				   opening->login.user, live, (unsigned long long)max);
 	}
-	return registry_listen(user, opening->warden.info.id, &opening->warden.listen_fd, reterr);
+	return registry_listen(user, opening->plan.manager, opening->warden.info.id,
+			       &opening->warden.listen_fd, reterr);
 }
 
 /*
@@ -215,9 +219,10 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* Where PID 1 is to be born in the slice; systemd's has no processes of its own. */
 static bool has_v2(const struct cgroup_set *cgroups)
 {
-	for (size_t i = 0; i < cgroups->count; i++) {
+	for (size_t i = 0; i < cgroup_join_count(cgroups); i++) {
 		if (cgroups->hierarchies[i].v2)
 			return true;
 	}
@@ -241,6 +246,29 @@ static int start_sandbox(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+static int make_slices(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	struct cgroup_systemd_login login = {.id = warden->info.id,
+					     .leader = opening->leader,
+					     .warden = getpid(),
+					     .init = warden->sandbox.init_pid,
+					     .deadline_ms = opening->deadline_ms};
+
+	if (!warden->cgroups.systemd)
+		return cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	int r = cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
+
+	/* There both are within the user's memory limit: an OOM kill is not to hit them. */
+	if (r == 0) {
+		struct failure ignored;
+
+		(void)oom_score_write(login.warden, OOM_SCORE_ADJ_MIN, &ignored);
+		(void)oom_score_write(login.init, OOM_SCORE_ADJ_MIN, &ignored);
+	}
+	return r;
+}
+
 /*
  * The sandbox, the registry and the user's slice. On v1 PID 1 starts first and does its mounts while
  * the rest is made, which takes the kernel as long (and has no copy of the socket that is made after it,
@@ -255,7 +283,7 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 	if (r == 0)
 		r = register_session(opening, reterr);
 	if (r == 0)
-		r = cgroup_create(cgroups, &opening->plan, reterr);
+		r = make_slices(opening, reterr);
 	if (r == 0 && born_in_slice)
 		r = start_sandbox(opening, reterr);
 	return r;
@@ -290,16 +318,16 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	if (r < 0)
 		return r;
 	opening->fds[0] = opening->warden.sandbox.init_pidfd;
-	opening->fd_count = 1 + cgroups->count;
+	opening->fd_count = 1 + cgroup_join_count(cgroups);
 	for (size_t i = 0; i < NS_TYPES; i++)
 		reply->ns_inodes[i] = opening->warden.sandbox.ids.inodes[i];
-	for (size_t i = 0; i < cgroups->count; i++)
+	for (size_t i = 0; i < cgroup_join_count(cgroups); i++)
 		cgroup_place_of(&cgroups->hierarchies[i], &reply->cgroups[i]);
 	reply->verdict = REPLY_CONFINED;
 	reply->namespaces = opening->warden.sandbox.clone_flags;
 	reply->bounding_set = opening->plan.bounding_set;
 	reply->no_new_privs = opening->plan.no_new_privs;
-	reply->cgroup_count = (uint32_t)cgroups->count;
+	reply->cgroup_count = (uint32_t)cgroup_join_count(cgroups);
 	memcpy(reply->id, opening->warden.info.id, sizeof(reply->id));
 	reply->oom_score_adj = opening->plan.oom_score_adj;
 	r = protocol_send(SPAWN_SOCKET, reply, sizeof(*reply), opening->fds, opening->fd_count,

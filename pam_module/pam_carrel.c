@@ -112,6 +112,12 @@ static int open_session(pam_handle_t *pamh, const struct passwd *passwd,
 		(void)session_close(session, &closing);
 		return failure_set(reterr, ENOMEM, "keep the session in the PAM handle");
 	}
+	/*
+	 * From a pid namespace the user's systemd has no pid, which systemctl(1) refuses when it calls on
+	 * it directly; through the user's bus it does not look. Without effect where systemd does not run.
+	 */
+	if (session_has_own_pids(session))
+		(void)pam_putenv(pamh, "SYSTEMCTL_FORCE_BUS=1");
 	if (options->debug)
 		pam_syslog(pamh, LOG_DEBUG, "session of %s is in sandbox %s", passwd->pw_name,
 			   session_id(session));

@@ -43,6 +43,7 @@ stage unit check-unit WERROR=1
 stage fuzz fuzz-smoke
 stage analyze analyze
 stage host check-host
+stage guest check-guest
 stage sanitize sanitize
 stage packages check-packages
 

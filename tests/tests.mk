@@ -6,6 +6,7 @@
 -include tests/unit/shell.mk
 -include tests/fuzz/fuzz.mk
 -include tests/host/host.mk
+-include tests/guest/guest.mk
 -include tests/bench/bench.mk
 -include tests/analyze/analyze.mk
 -include tests/sanitize/sanitize.mk

@@ -193,6 +193,36 @@ static void steps_come_with_their_namespace(void **state)
 	assert_steps("[default]\nprivate_tmp = no\nnamespaces = ipc uts\n", "");
 }
 
+/* user@UID.service: the host's pids and cgroup paths, a /proc that hides, no session that counts. */
+static void a_service_manager_keeps_its_pids(void **state)
+{
+	static const char text[] =
+		"[host]\ncgroup = cgroupfs\n[default]\nnamespaces = mount pid ipc "
+		"cgroup uts\nproc = own\nsessions_max = 1\n";
+	struct login login = alice();
+
+	(void)state;
+	_planned_ struct planned session = plan_for(text, &login, &facts);
+
+	login.service = (char *)"systemd-user";
+	_planned_ struct planned manager = plan_for(text, &login, &facts);
+
+	assert_int_equal(session.r, 0);
+	assert_false(session.plan.manager);
+	assert_int_equal(session.plan.sessions_max, 1);
+	assert_int_equal(manager.r, 0);
+	assert_true(manager.plan.manager);
+	assert_int_equal(manager.plan.namespaces, 1 << NS_MOUNT | 1 << NS_IPC | 1 << NS_UTS);
+	assert_true(manager.plan.proc_invisible);
+	assert_true(manager.plan.sessions_max == CONVERT_MAX);
+	assert_int_equal(manager.plan.cgroup, CGROUP_NONE);
+	bool proc = false;
+
+	for (size_t i = 0; i < manager.plan.step_count; i++)
+		proc |= manager.plan.steps[i].kind == STEP_PROC;
+	assert_true(proc);
+}
+
 static void private_directories_are_apart(void **state)
 {
 	(void)state;
@@ -518,6 +548,7 @@ int main(void)
 		cmocka_unit_test(the_default_steps),
 		cmocka_unit_test(all_steps_in_their_order),
 		cmocka_unit_test(steps_come_with_their_namespace),
+		cmocka_unit_test(a_service_manager_keeps_its_pids),
 		cmocka_unit_test(private_directories_are_apart),
 		cmocka_unit_test(kernel_file_systems_stay_whole),
 		cmocka_unit_test(the_own_home_is_shown),

@@ -146,7 +146,8 @@ static void test_choices(void **state)
 	check_number(KEY_HOST_CGROUP, "auto", CGROUP_AUTO);
 	check_number(KEY_HOST_CGROUP, "cgroupfs", CGROUP_CGROUPFS);
 	check_number(KEY_HOST_CGROUP, "none", CGROUP_NONE);
-	check_bad(KEY_HOST_CGROUP, "systemd", "not supported by this version");
+	check_number(KEY_HOST_CGROUP, "systemd", CGROUP_SYSTEMD);
+	check_bad(KEY_HOST_CGROUP, "v2", "expected auto, systemd, cgroupfs or none");
 	check_number(KEY_HOST_MOUNT_PROPAGATION, "slave", PROPAGATION_SLAVE);
 	check_number(KEY_HOST_MOUNT_PROPAGATION, "private", PROPAGATION_PRIVATE);
 	check_bad(KEY_HOST_MOUNT_PROPAGATION, "shared", "expected slave or private");

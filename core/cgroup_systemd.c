@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/cgroup_systemd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/cgroup_internal.h"
+#include "core/cleanup.h"
+#include "core/sys.h"
+
+#define SYSTEMD_PRIVATE "/run/systemd/private"
+#define AGENT CARREL_LIBEXEC "/carrel-systemd"
+#define HOST_PID_NS 0xEFFFFFFCU /* the kernel's PROC_PID_INIT_INO */
+#define MARKS CARREL_RUN "/limits"
+#define PROC_CGROUP_MAX 4096
+#define PROPERTY_MAX 320
+#define ARGUMENTS_MAX (PLAN_LIMITS + 24)
+#define SETTLE_MS 2000 /* systemd writes to the kernel's files after it has answered */
+#define USEC_PER_PERCENT 10000 /* of CPUQuotaPerSecUSec */
+
+/* systemd.resource-control(5): all are of the unit's v2 cgroup. */
+static const char *const properties[PLAN_LIMITS] = {
+	[LIMIT_MEMORY_MAX] = "MemoryMax",   [LIMIT_MEMORY_HIGH] = "MemoryHigh",
+	[LIMIT_SWAP_MAX] = "MemorySwapMax", [LIMIT_CPU_MAX] = "CPUQuotaPerSecUSec",
+	[LIMIT_CPU_WEIGHT] = "CPUWeight",   [LIMIT_CPUS] = "AllowedCPUs",
+	[LIMIT_PIDS_MAX] = "TasksMax",
+};
+_Static_assert(PLAN_LIMITS == 7, "a new limit needs its row in properties");
+
+/* Looking ------------------------------------------------------------------------------------- */
+
+/*
+ * Is the systemd that this host's /run shows the init of our own pid namespace? Not from inside a
+ * sandbox: the kernel gives the pid of who listens as we would see it, 0 when we would not. On the
+ * host itself there is no need to ask (systemd would log that it was called for nothing).
+ */
+static int is_own_init(bool *ret_own, struct failure *reterr)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == HOST_PID_NS) {
+		*ret_own = true;
+		return 0;
+	}
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SYSTEMD_PRIVATE};
+	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "make a socket");
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return failure_set(reterr, errno, "connect to systemd at %s", SYSTEMD_PRIVATE);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return failure_set(reterr, errno, "ask who listens at %s", SYSTEMD_PRIVATE);
+	*ret_own = cred.pid == 1;
+	return 0;
+}
+
+static int check_offers(const struct plan *plan, uint32_t offers, struct failure *reterr)
+{
+	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
+		enum cgroup_controller_id controller = cgroup_limits[kind].controller;
+		char text[CGROUP_VALUE_MAX];
+		int r;
+
+		if (!plan->limits[kind].set)
+			continue;
+		if (!(offers & (1U << controller)))
+			return failure_say(reterr, EOPNOTSUPP,
+					   "%s can't be enforced: this host has no %s cgroup "
+					   "controller (see /proc/cgroups and carrel doctor)",
+					   policy_keys[plan->limits[kind].key].name,
+					   cgroup_controllers[controller].name);
+		r = cgroup_limit_text(plan, (enum plan_limit_kind)kind, true, 4096, text, reterr);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void fill_set(uint32_t uid, dev_t device, uint32_t offers, struct cgroup_set *ret_set)
+{
+	struct cgroup_set set = {.uid = uid, .systemd = true, .count = 1};
+
+	set.hierarchies[0] = (struct cgroup_hierarchy){.mount = CGROUP_ROOT,
+						       .parent = CGROUP_SYSTEMD_PARENT,
+						       .device = device,
+						       .v2 = true,
+						       .controllers = offers,
+						       .slice_fd = -1};
+	for (int i = 0; i < CONTROLLERS; i++)
+		set.where[i] = offers & (1U << i) ? 0 : -1;
+	*ret_set = set;
+}
+
+int cgroup_systemd_look(uint32_t uid, struct cgroup_set *ret_set)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (!cgroup_is_managed() || statfs(CGROUP_ROOT, &fs) < 0 || stat(CGROUP_ROOT, &st) < 0 ||
+	    fs.f_type != CGROUP2_SUPER_MAGIC)
+		return -ENOENT;
+	fill_set(uid, st.st_dev, cgroup_v2_offers(CGROUP_ROOT), ret_set);
+	return 0;
+}
+
+int cgroup_systemd_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
+			struct failure *reterr)
+{
+	struct cgroup_set set = {.uid = uid};
+	struct statfs fs;
+	struct stat st;
+	bool own = false;
+
+	for (int i = 0; i < CONTROLLERS; i++)
+		set.where[i] = -1;
+	if (!cgroup_is_managed())
+		return failure_say(reterr, EOPNOTSUPP,
+				   "cgroup = systemd in [host], but systemd does not run here");
+	int r = is_own_init(&own, reterr);
+
+	if (r < 0)
+		return r;
+	if (!own) {
+		*ret_set = set;
+		return 0;
+	}
+	if (statfs(CGROUP_ROOT, &fs) < 0 || stat(CGROUP_ROOT, &st) < 0)
+		return failure_set(reterr, errno, "look at %s", CGROUP_ROOT);
+	if (fs.f_type != CGROUP2_SUPER_MAGIC)
+		return failure_say(
+			reterr, EOPNOTSUPP,
+			"systemd runs with cgroup v1 here, of which it sets no limits for "
+			"carrel: boot with systemd.unified_cgroup_hierarchy=1, or set "
+			"[host] cgroup = cgroupfs");
+	uint32_t offers = cgroup_v2_offers(CGROUP_ROOT);
+
+	r = check_offers(plan, offers, reterr);
+	if (r < 0)
+		return r;
+	fill_set(uid, st.st_dev, offers, ret_set);
+	return 0;
+}
+
+bool cgroup_systemd_holds(const char *path, uint32_t uid)
+{
+	char unit[256];
+
+	return cgroup_systemd_unit(path, uid, unit, sizeof(unit)) == 0;
+}
+
+int cgroup_systemd_unit(const char *path, uint32_t uid, char *ret_unit, size_t size)
+{
+	char slice[64];
+	int len = snprintf(slice, sizeof(slice), "/%s/user-%u.slice/", CGROUP_SYSTEMD_PARENT, uid);
+
+	if (strncmp(path, slice, (size_t)len) != 0 || path[len] == '\0')
+		return -ENOENT;
+	size_t unit_len = strcspn(path + len, "/");
+
+	if (unit_len == 0 || unit_len >= size)
+		return -ENOENT;
+	memcpy(ret_unit, path + len, unit_len);
+	ret_unit[unit_len] = '\0';
+	return 0;
+}
+
+/* The v2 cgroup of a process: the line "0::/path". */
+static int read_place(pid_t pid, char *ret_path, size_t size, struct failure *reterr)
+{
+	char name[40], text[PROC_CGROUP_MAX];
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	int r = cgroup_read_file(AT_FDCWD, name, text, sizeof(text));
+
+	if (r < 0)
+		return failure_set(reterr, -r, "read %s", name);
+	const char *line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+
+	if (!line)
+		return failure_say(reterr, ENOENT, "%s has no line for cgroup v2", name);
+	line = strchr(line, '/');
+	if (!line)
+		return failure_say(reterr, EPROTO, "%s names no path for cgroup v2", name);
+	size_t len = strcspn(line, "\n");
+
+	if (len >= size)
+		return failure_say(reterr, ENAMETOOLONG, "%s: too long a path", name);
+	memcpy(ret_path, line, len);
+	ret_path[len] = '\0';
+	return 0;
+}
+
+/* Limits -------------------------------------------------------------------------------------- */
+
+int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, uint64_t page_size,
+			    char *ret_text, size_t size, struct failure *reterr)
+{
+	const struct plan_limit *limit = &plan->limits[kind];
+	char value[CGROUP_VALUE_MAX];
+	int r = 0;
+
+	if (!limit->set && kind == LIMIT_CPUS)
+		value[0] = '\0';
+	else if (!limit->set)
+		(void)snprintf(value, sizeof(value), "infinity");
+	else if (kind == LIMIT_CPU_MAX)
+		(void)snprintf(value, sizeof(value), "%llu",
+			       (unsigned long long)limit->value * USEC_PER_PERCENT);
+	else
+		r = cgroup_limit_text(plan, kind, true, page_size, value, reterr);
+	if (r < 0)
+		return r;
+	int len = snprintf(ret_text, size, "%s=%s", properties[kind], value);
+
+	if (len < 0 || (size_t)len >= size)
+		return failure_say(reterr, ENAMETOOLONG, "%s: too long a value", properties[kind]);
+	return 0;
+}
+
+/* 1: it holds; 0: not yet, with what is there in `held`. */
+static int limit_holds(int slice_fd, const struct plan *plan, enum plan_limit_kind kind,
+		       char held[CGROUP_VALUE_MAX])
+{
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	const struct cgroup_limit_info *info = &cgroup_limits[kind];
+	char wanted[CGROUP_VALUE_MAX];
+	struct failure ignored;
+
+	(void)snprintf(held, CGROUP_VALUE_MAX, "nothing");
+	if (slice_fd < 0 || cgroup_read_file(slice_fd, info->v2_file, held, CGROUP_VALUE_MAX) < 0)
+		return 0;
+	return cgroup_limit_text(plan, kind, true, page_size, wanted, &ignored) == 0 &&
+	       cgroup_limit_holds(wanted, held, page_size);
+}
+
+/* Which limits carrel has set on that user's slice since the machine was booted: names, one a line. */
+static void read_marks(uint32_t uid, char *ret_text, size_t size)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/%u", MARKS, uid);
+	if (cgroup_read_file(AT_FDCWD, path, ret_text, size) < 0)
+		ret_text[0] = '\0';
+}
+
+static bool is_marked(const char *marks, const char *property)
+{
+	size_t len = strlen(property);
+
+	for (const char *at = marks; (at = strstr(at, property)); at += len) {
+		if ((at == marks || at[-1] == '\n') && (at[len] == '\n' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* Before systemd is asked: a mark too many lifts what is not there, one too few would leave a limit. */
+static int write_marks(uint32_t uid, const bool marked[PLAN_LIMITS], struct failure *reterr)
+{
+	char path[96], temporary[112], text[PLAN_LIMITS * 32];
+	size_t used = 0;
+
+	(void)snprintf(path, sizeof(path), "%s/%u", MARKS, uid);
+	(void)snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid());
+	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
+		if (marked[kind])
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\n",
+						 properties[kind]);
+	}
+	if (used == 0)
+		return unlink(path) < 0 && errno != ENOENT
+			       ? failure_set(reterr, errno, "remove %s", path)
+			       : 0;
+	/* CARREL_RUN is root's, 0700, and made by the registry before. */
+	if (mkdir(MARKS, 0700) < 0 && errno != EEXIST)
+		return failure_set(reterr, errno, "make the directory %s", MARKS);
+	_close_ int fd =
+		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "make %s", temporary);
+	if (write(fd, text, used) != (ssize_t)used || rename(temporary, path) < 0) {
+		int err = errno;
+
+		(void)unlink(temporary);
+		return failure_set(reterr, err, "write %s", path);
+	}
+	return 0;
+}
+
+/* What carrel-systemd is to be told. */
+struct order {
+	char *arguments[ARGUMENTS_MAX];
+	size_t count;
+	char seconds[24], slice[32];
+	char properties[PLAN_LIMITS][PROPERTY_MAX];
+	size_t limits; /* how many of them */
+	bool wanted[PLAN_LIMITS]; /* are set, and to be read back */
+	char login_scope[80], login_pid[16];
+	char sandbox_scope[80], sandbox_pids[32], before[256];
+};
+
+static void add(struct order *order, char *argument)
+{
+	/* ARGUMENTS_MAX is more than all of them, and a NULL. */
+	order->arguments[order->count++] = argument;
+}
+
+static int open_slice(const struct cgroup_set *set)
+{
+	struct failure ignored;
+	int fd = cgroup_open_slice(&set->hierarchies[0], set->uid, &ignored);
+
+	return fd < 0 ? -1 : fd;
+}
+
+/* The limits that the slice does not have, or has and should not. */
+static int order_limits(const struct cgroup_set *set, const struct plan *plan, struct order *order,
+			struct failure *reterr)
+{
+	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
+	char marks[1024], held[CGROUP_VALUE_MAX];
+	bool marked[PLAN_LIMITS] = {false};
+	bool remark = false;
+	_close_ int slice_fd = open_slice(set);
+
+	read_marks(set->uid, marks, sizeof(marks));
+	for (int i = 0; i < PLAN_LIMITS; i++) {
+		enum plan_limit_kind kind = (enum plan_limit_kind)i;
+		bool was = is_marked(marks, properties[i]);
+
+		marked[i] = order->wanted[i] = plan->limits[i].set;
+		if (!plan->limits[i].set && !was)
+			continue;
+		remark |= was != marked[i];
+		if (plan->limits[i].set && limit_holds(slice_fd, plan, kind, held))
+			continue;
+		int r = cgroup_systemd_property(plan, kind, page_size,
+						order->properties[order->limits], PROPERTY_MAX,
+						reterr);
+		if (r < 0)
+			return r;
+		add(order, order->properties[order->limits++]);
+	}
+	return remark ? write_marks(set->uid, marked, reterr) : 0;
+}
+
+/* Wait until the kernel holds what systemd was told. */
+static int await_limits(const struct cgroup_set *set, const struct plan *plan,
+			const struct order *order, int64_t deadline_ms, struct failure *reterr)
+{
+	int64_t settle_ms = sys_now_ms() + SETTLE_MS;
+	char held[CGROUP_VALUE_MAX];
+	int pause_ms = 1;
+
+	for (int i = 0; i < PLAN_LIMITS; i++) {
+		enum plan_limit_kind kind = (enum plan_limit_kind)i;
+
+		if (!order->wanted[i])
+			continue;
+		for (;;) {
+			_close_ int slice_fd = open_slice(set);
+
+			if (limit_holds(slice_fd, plan, kind, held))
+				break;
+			if (sys_now_ms() > settle_ms || sys_now_ms() > deadline_ms)
+				return failure_say(
+					reterr, ENOTSUP,
+					"%s can't be enforced: systemd was asked for it, and %s of "
+					"user-%u.slice holds \"%s\"",
+					policy_keys[plan->limits[i].key].name,
+					cgroup_limits[i].v2_file, set->uid, held);
+			(void)poll(NULL, 0, pause_ms);
+			if (pause_ms < 50)
+				pause_ms *= 2;
+		}
+	}
+	return 0;
+}
+
+/* Asking systemd ------------------------------------------------------------------------------ */
+
+static void start_order(struct order *order, uint32_t uid, int64_t deadline_ms)
+{
+	int64_t left_ms = deadline_ms - sys_now_ms();
+
+	(void)snprintf(order->seconds, sizeof(order->seconds), "%lld",
+		       (long long)(left_ms < 1000 ? 1 : (left_ms + 999) / 1000));
+	(void)snprintf(order->slice, sizeof(order->slice), "user-%u.slice", uid);
+	add(order, (char *)"carrel-systemd");
+	add(order, order->seconds);
+	add(order, order->slice);
+}
+
+/* Its words until it ends: one line of text when it failed. */
+static int hear_agent(int pipe_fd, int64_t deadline_ms, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (;;) {
+		int ready = sys_wait_readable(pipe_fd, deadline_ms);
+
+		if (ready <= 0)
+			return ready == 0 ? -ETIME : -errno;
+		ssize_t got = read(pipe_fd, text + used, size - 1 - used);
+
+		if (got < 0)
+			return -errno;
+		if (got == 0 || used + (size_t)got == size - 1)
+			break;
+		used += (size_t)got;
+	}
+	text[used] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+static int spawn_agent(char *const arguments[], int out_fd, pid_t *ret_pid)
+{
+	char *const environment[] = {NULL};
+	posix_spawn_file_actions_t actions;
+	int err = posix_spawn_file_actions_init(&actions);
+
+	if (err != 0)
+		return -err;
+	err = posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
+	/* The caller's socket, too, which came without close-on-exec. */
+	if (err == 0)
+		err = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	if (err == 0)
+		err = posix_spawn(ret_pid, AGENT, &actions, NULL, arguments, environment);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return -err;
+}
+
+static int run_agent(struct order *order, int64_t deadline_ms, struct failure *reterr)
+{
+	char text[FAILURE_TEXT_MAX - 64] = "";
+	int fds[2], status = 0;
+	pid_t pid = -1;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return failure_set(reterr, errno, "make a pipe to %s", AGENT);
+	_close_ int read_fd = fds[0];
+	int r = spawn_agent(order->arguments, fds[1], &pid);
+
+	(void)close(fds[1]);
+	if (r < 0)
+		return failure_set(reterr, -r, "run %s", AGENT);
+	r = hear_agent(read_fd, deadline_ms, text, sizeof(text));
+	if (r < 0)
+		(void)kill(pid, SIGKILL); /* our child, not reaped yet */
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (r < 0)
+		return failure_set(reterr, -r, "wait for systemd");
+	if (status != 0)
+		return failure_say(reterr, EIO, "ask systemd: %s",
+				   text[0] ? text : "carrel-systemd failed without a word");
+	return 0;
+}
+
+int cgroup_systemd_limit(const struct cgroup_set *set, const struct plan *plan, int64_t deadline_ms,
+			 struct failure *reterr)
+{
+	struct order order = {.count = 0};
+
+	if (!set->systemd)
+		return 0;
+	start_order(&order, set->uid, deadline_ms);
+	int r = order_limits(set, plan, &order, reterr);
+
+	if (r == 0 && order.limits > 0)
+		r = run_agent(&order, deadline_ms, reterr);
+	return r < 0 ? r : await_limits(set, plan, &order, deadline_ms, reterr);
+}
+
+/* "-- SCOPE BEFORE PIDS" */
+static void order_scope(struct order *order, char *scope, char *before, char *pids)
+{
+	add(order, (char *)"--");
+	add(order, scope);
+	add(order, before);
+	add(order, pids);
+}
+
+static void order_scopes(const struct cgroup_systemd_login *login, bool in_place,
+			 struct order *order)
+{
+	(void)snprintf(order->login_scope, sizeof(order->login_scope), "login-%s.scope", login->id);
+	(void)snprintf(order->login_pid, sizeof(order->login_pid), "%d", login->leader);
+	(void)snprintf(order->sandbox_scope, sizeof(order->sandbox_scope), "carrel-%s.scope",
+		       login->id);
+	(void)snprintf(order->sandbox_pids, sizeof(order->sandbox_pids), "%d,%d", login->warden,
+		       login->init);
+	if (!in_place) {
+		(void)snprintf(order->before, sizeof(order->before), "%s", order->login_scope);
+		order_scope(order, order->login_scope, (char *)"", order->login_pid);
+	}
+	/* Last: who is in it is moved away from the login's unit. */
+	if (login->warden > 0)
+		order_scope(order, order->sandbox_scope, order->before, order->sandbox_pids);
+}
+
+int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
+			  const struct cgroup_systemd_login *login, struct failure *reterr)
+{
+	struct order order = {.count = 0};
+	char place[1024];
+	int r = read_place(login->leader, place, sizeof(place), reterr);
+
+	if (r < 0)
+		return r;
+	bool in_place =
+		cgroup_systemd_unit(place, set->uid, order.before, sizeof(order.before)) == 0;
+
+	start_order(&order, set->uid, login->deadline_ms);
+	r = order_limits(set, plan, &order, reterr);
+	if (r < 0)
+		return r;
+	order_scopes(login, in_place, &order);
+	if (login->warden > 0 || !in_place || order.limits > 0)
+		r = run_agent(&order, login->deadline_ms, reterr);
+	if (r == 0)
+		r = await_limits(set, plan, &order, login->deadline_ms, reterr);
+	if (r == 0)
+		r = cgroup_verify(set, login->leader, reterr);
+	return r;
+}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC1091,SC2154
+# Every door into the machine, each with the distribution's own stack in its own order, our line last.
+. "$CHECK_SOURCE/tests/guest/lib.sh"
+
+policy_write '[default]' 'memory_max = 500M' 'pids_max = 300' '[group staffers]' 'sandbox = no'
+probe=/guest/probe
+cp "$CHECK_SOURCE/tests/guest/cases/probe" $probe && chmod 755 $probe
+readlink /proc/self/ns/mnt >/guest/host.mnt
+readlink /proc/self/ns/pid >/guest/host.pid
+: >/tmp/guest.of-the-host
+chmod 1777 /guest/scratch
+sleep 1000 & stranger=$!
+
+# door NAME USER UNIT-ERE CMD...: what the probe says there, which unit it is in, and the limits.
+door()
+{
+	local name=$1 user=$2 unit=$3 uid place
+	shift 3
+	uid=$(id -u "$user")
+	case_ "$name: a sandbox, in the user's slice"
+	run_ "$@"
+	OUT=$(grep '^user=' <<<"$OUT")
+	place=${OUT#*cgroup=} place=${place%% *}
+	[[ $OUT == "user=$user mnt=own pid=own tmp=own others=0 "* ]] || fail_ "$(said)"
+	[[ $place =~ ^/user.slice/user-$uid.slice/$unit$ ]] || fail_ "it is in $place, not in a $unit"
+	# Read in the session: a cron job is over by now, and so may be the slice.
+	expect_equal "$(sed -n 's/.* max=\([0-9]*\) .*/\1/p' <<<"$OUT")" $((500 << 20)) "memory.max"
+}
+
+echo "$USER_A soft nofile 777" >/etc/security/limits.d/guest.conf
+# A user whose home is made by the login; a directory of pam_namespace's beside ours.
+mkdir -p /guest/poly && chmod 000 /guest/poly && mkdir -p /srv/poly && chmod 1777 /srv/poly
+echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.d/guest.conf 2>/dev/null ||
+	echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.conf
+sed -i '/pam_carrel/i session required pam_mkhomedir.so umask=0077\nsession required pam_namespace.so' /etc/pam.d/sshd
+echo host >/srv/poly/of-the-host
+door sshd "$USER_A" 'session-[0-9]+.scope' ssh_in "$USER_A" "$probe; ls /srv/poly"
+grep -q ' nofile=777$' <<<"$OUT" || fail_ "pam_limits' limit is not there: $OUT"
+case_ "sshd: pam_namespace before us keeps its directory private inside"
+expect_nogrep of-the-host ssh_in "$USER_A" 'ls /srv/poly'
+expect_grep of-the-host ssh_out "$USER_A" 'ls /srv/poly'
+case_ "sshd: pam_mkhomedir before us makes the home that is seen inside"
+expect_grep '^/home/carol$' ssh_in carol 'cd ~ && pwd && : >~/mine'
+expect_file /home/carol/mine
+cp /guest/pam.set/sshd /etc/pam.d/sshd
+
+session='(session-c?[0-9]+|login-[0-9a-z.-]+).scope'
+door su "$USER_A" "$session" su "$USER_A" -c $probe
+door 'su -l' "$USER_A" "$session" su - "$USER_A" -c $probe
+door 'sudo -u' "$USER_A" "$session" sudo -u "$USER_A" $probe
+door 'sudo -i' "$USER_A" "$session" sudo -i -u "$USER_A" $probe
+door 'runuser -l' "$USER_A" "$session" runuser -l "$USER_A" -c $probe
+door login "$USER_A" 'session-[0-9]+.scope' \
+	typed "login -f $USER_A" "$probe" exit
+
+echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
+# Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
+at_said=$(setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups sh -c "echo $probe /guest/scratch/at | at now 2>&1")
+wait_until 100 test -s /guest/scratch/at || note_ "no at job ran: $at_said"
+door at "$USER_B" "$session" cat /guest/scratch/at
+wait_until 100 test -s /guest/scratch/cron || note_ "no cron job ran"
+crontab -u "$USER_A" -r
+door cron "$USER_A" "$session" cat /guest/scratch/cron
+
+case_ "an admin group is left alone"
+expect_grep 'user=dave mnt=host pid=host tmp=host' ssh_in dave $probe
+
+case_ "su from inside a sandbox: the inner one stays in the outer user's slice"
+printf 'bob:guest-secret\n' | chpasswd
+cat >/guest/scratch/su.sh <<-END
+	{ sleep 5; echo guest-secret; sleep 1; } |
+		script -qec "su bob -c '$probe /guest/scratch/nested; ls /tmp'" /dev/null
+END
+expect_ok ssh_in "$USER_A" ": >/tmp/of-alice; sh /guest/scratch/su.sh"
+grep -q 'of-alice' <<<"$OUT" && fail_ "the inner user sees the outer one's /tmp"
+OUT=$(cat /guest/scratch/nested 2>/dev/null)
+[[ $OUT == "user=bob mnt=own pid=own tmp=own others=0 cgroup=/user.slice/user-$UID_A.slice/session-"* ]] ||
+	fail_ "$(said)"
+
+case_ "sftp alone, with ChrootDirectory"
+mkdir -p /srv/jail/incoming && chown bob /srv/jail/incoming && chmod 755 /srv /srv/jail
+cat >/etc/ssh/sshd_config.d/jail.conf <<-END
+	Subsystem sftp internal-sftp
+	Match User bob
+		ChrootDirectory /srv/jail
+		ForceCommand internal-sftp
+END
+sed -i '/^Subsystem/d' /etc/ssh/sshd_config
+systemctl reload ssh.service
+sleep 1
+log_mark
+echo payload >/guest/scratch/file
+expect_ok sftp -F "$SSH_CONFIG" -b - bob@in <<<"put /guest/scratch/file incoming/file"
+expect_equal "$(cat /srv/jail/incoming/file 2>/dev/null)" payload "what sftp has put"
+expect_log 'sandbox 2002-[0-9]* of bob via sshd'
+expect_fail ssh_in bob true
+rm -f /etc/ssh/sshd_config.d/jail.conf
+systemctl reload ssh.service
+kill $stranger
+rm -f /tmp/guest.of-the-host

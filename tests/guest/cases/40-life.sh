@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC1091,SC2154
+# timeout: 600
+# How sessions end: KillUserProcesses, killed monitors and wardens, many logins, root on the console.
+. "$CHECK_SOURCE/tests/guest/lib.sh"
+
+policy_write '[default]' 'memory_max = 500M'
+no_scopes() { ! systemctl list-units --all --plain --no-legend "*-$UID_A-*" | grep -q .; }
+
+case_ "a session's scope ends with it, whatever it leaves running (KillUserProcesses=no)"
+session_start a in "$USER_A"
+session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
+scope=$(session_do a 'cat /proc/self/cgroup') scope=${scope##*/}
+session_end a
+wait_until 10 test ! -e "/sys/fs/cgroup/user.slice/user-$UID_A.slice/$scope" || fail_ "$scope is still there"
+expect_fail pgrep -u "$USER_A" -x sleep
+
+case_ "the same with KillUserProcesses=yes"
+mkdir -p /etc/systemd/logind.conf.d
+printf '[Login]\nKillUserProcesses=yes\n' >/etc/systemd/logind.conf.d/kill.conf
+systemctl restart systemd-logind.service
+session_start a in "$USER_A"
+session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
+scope=$(session_do a 'cat /proc/self/cgroup') scope=${scope##*/}
+session_end a
+wait_until 10 test ! -e "/sys/fs/cgroup/user.slice/user-$UID_A.slice/$scope" || fail_ "$scope is still there"
+expect_fail pgrep -u "$USER_A" -x sleep
+rm /etc/systemd/logind.conf.d/kill.conf
+systemctl restart systemd-logind.service
+
+case_ "loginctl terminate-user ends sandboxes in order"
+session_start a in "$USER_A"
+log_mark
+expect_ok loginctl terminate-user "$USER_A"
+wait_until 20 no_scopes || fail_ "left: $(systemctl list-units --all --plain --no-legend "*-$UID_A-*")"
+expect_log 'of alice ended: service=sshd'
+session_cut a
+
+case_ "sshd's monitor is killed, and so is a warden: nothing stays"
+session_start a in "$USER_A"
+kill -9 "$(sandbox sshd leader_pid)"
+wait_until 10 no_scopes || true
+session_cut a
+session_start a in "$USER_A"
+kill -9 "$(sandbox sshd warden_pid)"
+wait_until 10 user_gone "$UID_A" || true
+session_cut a
+expect_ok ssh_in "$USER_A" true
+wait_until 30 user_settled "$UID_A" || fail_ "left: $(systemctl list-units --all --plain --no-legend "*-$UID_A-*")"
+
+case_ "a login that logind left out of the user's slice gets a scope in it"
+sed -i 's/^session.*pam_systemd.so.*/# &/' /etc/pam.d/common-session
+expect_grep "^0::/user.slice/user-$UID_A.slice/login-$UID_A-[0-9]+.scope$" ssh_in "$USER_A" \
+	"cat /proc/self/cgroup; cat /sys/fs/cgroup/user.slice/user-$UID_A.slice/memory.max"
+grep -qx $((500 << 20)) <<<"$OUT" || fail_ "no limit: $(said)"
+sed -i 's/^# \(session.*pam_systemd.so.*\)/\1/' /etc/pam.d/common-session
+
+case_ "many logins and logouts leave no scope, slice, mount or process"
+count=${GUEST_LOGINS:-40}
+mounts=$(wc -l </proc/self/mountinfo) fds=$(ls /proc/1/fd | wc -l)
+pam_write guest-many 'session optional pam_systemd.so' "$(pam_line timeout=60)"
+for ((i = 0; i < count; i += 4)); do
+	for user in alice bob alice bob; do
+		pamtester guest-many "$user" open_session close_session >/dev/null 2>&1 &
+	done
+	wait %1 %2 %3 %4 2>/dev/null || wait $(jobs -p | tail -n 4)
+done
+for user in alice bob; do
+	wait_until 60 user_settled "$(id -u $user)" || fail_ "left of $user: $(systemctl list-units --all --plain --no-legend "*-$(id -u $user)-*")"
+done
+expect_equal "$(wc -l </proc/self/mountinfo)" "$mounts" "mounts"
+[ "$(ls /proc/1/fd | wc -l)" -le $((fds + 5)) ] || fail_ "systemd has $(ls /proc/1/fd | wc -l) descriptors, had $fds"
+expect_equal "$(find /run/carrel -mindepth 1 -not -path '*/limits*' | wc -l)" 0 "files in /run/carrel"
+rm -f /etc/pam.d/guest-many
+
+case_ "root logs in on the console with a broken policy and without any helper; users do not"
+printf '[default\nbroken' >"$POLICY"
+policy_forget
+mv $LIBEXEC $LIBEXEC.away
+expect_grep 'uid=0' typed 'login -f root' id exit
+expect_ok ssh_in root true
+expect_status 254 ssh_in "$USER_A" true
+mv $LIBEXEC.away $LIBEXEC
+policy_write '[default]' 'memory_max = 500M'
+case_ "without carrel-systemd users are refused, with the reason in the log"
+mv $LIBEXEC/carrel-systemd $LIBEXEC/away
+log_mark
+expect_status 254 ssh_in "$USER_A" true
+expect_log 'session of alice refused: run .*/carrel-systemd: No such file'
+mv $LIBEXEC/away $LIBEXEC/carrel-systemd
+
+case_ "a login's latency, with our line and without"
+for host in in out in out in out; do
+	start=${EPOCHREALTIME/[.,]/}
+	ssh_to $host "$USER_B" true || fail_ "login through $host"
+	echo "$host $(((${EPOCHREALTIME/[.,]/} - start) / 1000))" >>"$SCRATCH/latency"
+done
+note_ "ms: $(tr '\n' ' ' <"$SCRATCH/latency")"

@@ -1,0 +1,6 @@
+# check-guest: this tree in real Debian guests (tests/guest/run).
+
+check-guest: all host-programs
+	BUILD=$(BUILD) tests/guest/run $(if $(SUITE),-s $(SUITE)) $(GUEST)
+
+.PHONY: check-guest
