@@ -56,7 +56,8 @@ user_settled()
 {
 	[ -z "$(user_pids "$1")" ] && [ ! -d "/sys/fs/cgroup/user.slice/user-$1.slice" ] &&
 		! loginctl show-user "$1" >/dev/null 2>&1 &&
-		! systemctl list-units --all --plain --no-legend "*-$1-*" "user-$1.slice" | grep -q .
+		! systemctl list-units --state=active,activating,deactivating,failed --plain --no-legend \
+			"*-$1-*" "user-$1.slice" | grep -q . # a dead slice may stay loaded in systemd's memory
 }
 
 # typed CMD LINE...: CMD on a terminal of its own, at which these lines are typed, slowly. login(1) of
