@@ -21,8 +21,11 @@ static const struct {
 	[MESSAGE_QUERY] = {"query", sizeof(struct message_plain)},
 	[MESSAGE_INFO] = {"info", sizeof(struct message_info)},
 	[MESSAGE_GO] = {"go", sizeof(struct message_plain)},
+	[MESSAGE_TMP_QUERY] = {"query for private directories", sizeof(struct message_plain)},
+	[MESSAGE_TMP] = {"private directories", sizeof(struct message_tmp)},
+	[MESSAGE_TMP_DONE] = {"private directories done", sizeof(struct message_tmp_done)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_GO + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_TMP_DONE + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {
@@ -86,6 +89,11 @@ static bool info_good(const struct message_info *info)
 	       ends(info->pids_dir, sizeof(info->pids_dir));
 }
 
+static bool tmp_done_good(const struct message_tmp_done *done)
+{
+	return done->gone <= 1 && done->kept <= 1;
+}
+
 int protocol_check(const void *bytes, size_t size, enum message_type type, struct failure *reterr)
 {
 	const struct message_head *head = bytes;
@@ -110,6 +118,10 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 		good = reply_good(bytes);
 	else if (type == MESSAGE_INFO)
 		good = info_good(bytes);
+	else if (type == MESSAGE_TMP)
+		good = ((const struct message_tmp *)bytes)->place <= TMP_DISK;
+	else if (type == MESSAGE_TMP_DONE)
+		good = tmp_done_good(bytes);
 	else if (type == MESSAGE_READY)
 		good = ends(((const struct message_ready *)bytes)->text, FAILURE_TEXT_MAX);
 	if (!good)

@@ -19,6 +19,15 @@
  *   carrel                     warden, on its socket in /run/carrel
  *   QUERY              ──▶
  *                      ◀──     INFO
+ *
+ *   another helper             warden, for tmp_scope = user
+ *   TMP_QUERY          ──▶
+ *                      ◀──     TMP + pidfd of its PID 1, root of its private tmpfs
+ *
+ *   helper                     its sandbox's PID 1
+ *   TMP                ──▶     (where the private directories are; helper/share.h)
+ *                      ◀──     TMP_DONE + root of its private tmpfs
+ *   GO                 ──▶
  */
 #ifndef CARREL_PROTOCOL_H
 #define CARREL_PROTOCOL_H
@@ -51,6 +60,9 @@ enum message_type {
 	MESSAGE_QUERY,
 	MESSAGE_INFO,
 	MESSAGE_GO, /* the helper's to the sandbox's PID 1: carries the cgroup views */
+	MESSAGE_TMP_QUERY,
+	MESSAGE_TMP,
+	MESSAGE_TMP_DONE,
 };
 
 struct message_head {
@@ -60,7 +72,7 @@ struct message_head {
 	uint32_t size; /* of the whole message */
 };
 
-/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO. */
+/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO, TMP_QUERY. */
 struct message_plain {
 	struct message_head head;
 };
@@ -132,6 +144,25 @@ struct message_info {
 	char rhost[PROTOCOL_NAME_MAX];
 	/* Directories of the user's slice, "" where the controller is not used. */
 	char memory_dir[PROTOCOL_TEXT_MAX], cpu_dir[PROTOCOL_TEXT_MAX], pids_dir[PROTOCOL_TEXT_MAX];
+};
+
+enum tmp_place {
+	TMP_FRESH, /* nowhere yet: no descriptors */
+	TMP_SHARED, /* in a live sandbox: a pidfd of its PID 1, the root of its private tmpfs */
+	TMP_DISK, /* a detached mount of a directory on disk */
+};
+
+struct message_tmp {
+	struct message_head head;
+	uint32_t place;
+	uint64_t mount_ns; /* of TMP_SHARED: inode of that sandbox's mount namespace */
+};
+
+/* With the root of the tmpfs, unless it is gone. */
+struct message_tmp_done {
+	struct message_head head;
+	uint32_t gone; /* 1: that sandbox has ended, send another place */
+	uint32_t kept; /* 1: more is in use than the size that was wanted, which could not be set */
 };
 
 /* Fill in the head. */

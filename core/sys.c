@@ -83,6 +83,16 @@ int sys_fsmount(int fd, unsigned int attributes)
 	return (int)syscall(SYS_fsmount, fd, FSMOUNT_CLOEXEC, attributes);
 }
 
+int sys_fspick(int fd)
+{
+	return (int)syscall(SYS_fspick, fd, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+}
+
+int sys_fsconfig_reconfigure(int fd)
+{
+	return (int)syscall(SYS_fsconfig, fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
+}
+
 int64_t sys_now_ms(void)
 {
 	struct timespec now;

@@ -39,6 +39,9 @@ int sys_fsopen(const char *type);
 int sys_fsconfig_string(int fd, const char *key, const char *value);
 int sys_fsconfig_create(int fd);
 int sys_fsmount(int fd, unsigned int attributes);
+/* To change the file system that fd is on (fspick(2)); then fsconfig, then this. */
+int sys_fspick(int fd);
+int sys_fsconfig_reconfigure(int fd);
 
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t sys_now_ms(void);

@@ -25,6 +25,7 @@
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/share.h"
 #include "helper/sweep.h"
 #include "helper/warden.h"
 
@@ -43,6 +44,7 @@ struct opening {
 	bool planned;
 	pid_t leader;
 	struct warden warden;
+	struct share share;
 	struct message_reply reply;
 	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
 	size_t fd_count;
@@ -194,8 +196,11 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 	bool view = mnt_has_cgroup_view(&opening->plan);
 	size_t count = view ? warden->cgroups.count : 0;
 	int views[PROTOCOL_CGROUPS_MAX];
-	int r = view ? mnt_clone_slices(&warden->cgroups, views, reterr) : 0;
+	int r = share_finish(&opening->share, &warden->sandbox, opening->deadline_ms,
+			     &warden->share_fd, reterr);
 
+	if (r == 0 && view)
+		r = mnt_clone_slices(&warden->cgroups, views, reterr);
 	if (r < 0)
 		return r;
 	r = sandbox_go(&warden->sandbox, views, count, reterr);
@@ -230,6 +235,14 @@ static int start_sandbox(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+static int begin_share(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+
+	return share_begin(&opening->share, &opening->plan, opening->login.uid, warden->info.id,
+			   &warden->sandbox, opening->deadline_ms, reterr);
+}
+
 /*
  * The sandbox, the registry and the user's slice. On v1 PID 1 starts first and does its mounts while
  * the rest is made, which takes the kernel as long (and has no copy of the socket that is made after it,
@@ -243,10 +256,14 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 
 	if (r == 0)
 		r = register_session(opening, reterr);
+	if (r == 0 && !born_in_slice)
+		r = begin_share(opening, reterr);
 	if (r == 0)
 		r = cgroup_create(cgroups, &opening->plan, reterr);
 	if (r == 0 && born_in_slice)
 		r = start_sandbox(opening, reterr);
+	if (r == 0 && born_in_slice)
+		r = begin_share(opening, reterr);
 	return r;
 }
 

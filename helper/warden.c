@@ -15,6 +15,7 @@
 #include "core/cleanup.h"
 #include "core/registry.h"
 #include "core/sys.h"
+#include "helper/share.h"
 #include "helper/shed.h"
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
@@ -26,7 +27,7 @@
 void warden_init(struct warden *warden)
 {
 	memset(warden, 0, sizeof(*warden));
-	warden->module_fd = warden->leader_fd = warden->listen_fd = -1;
+	warden->module_fd = warden->leader_fd = warden->listen_fd = warden->share_fd = -1;
 	warden->sandbox =
 		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
 }
@@ -37,7 +38,7 @@ static void answer(struct warden *warden)
 	struct failure failure;
 	_close_ int client = accept4(warden->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (client < 0)
+	if (client < 0 || share_answer(warden, client))
 		return;
 	/* Only root reaches the socket's directory. A client that just looks is no error. */
 	if (protocol_receive(client, MESSAGE_QUERY, &query, sizeof(query), NULL, NULL,
@@ -116,6 +117,8 @@ static void attend(struct warden *warden)
 /* Kill PID 1, and with it everything inside. */
 static void kill_sandbox(struct warden *warden)
 {
+	/* Nobody is to share it any more: as long as it is open, the tmpfs lives. */
+	close_fd(&warden->share_fd);
 	/* Either ends it. */
 	close_fd(&warden->sandbox.link_fd);
 	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
@@ -148,6 +151,8 @@ static int remove_locked(struct warden *warden, struct registry_user *user, stru
 	bool others = true;
 	int r = registry_unlink(user, warden->info.id, reterr);
 
+	/* Who has connected before, and waits for an answer, learns now that there is none to come. */
+	close_fd(&warden->listen_fd);
 	if (r == 0)
 		r = registry_any(user, &others, reterr);
 	if (r == 0 && !others)
@@ -288,6 +293,8 @@ void warden_run(struct warden *warden, bool log_end)
 
 void warden_abort(struct warden *warden)
 {
+	close_fd(&warden->listen_fd);
+	close_fd(&warden->share_fd);
 	/* The caller's processes can't be inside yet, or have just been told to leave. */
 	sandbox_destroy(&warden->sandbox);
 	if (warden->info.id[0] != '\0')
