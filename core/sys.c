@@ -63,6 +63,13 @@ int sys_mount_setattr(int fd, unsigned int flags, uint64_t set, uint64_t clear)
 	return (int)syscall(SYS_mount_setattr, fd, "", flags | AT_EMPTY_PATH, &attr, sizeof(attr));
 }
 
+int sys_mount_private(int fd)
+{
+	struct mount_attr attr = {.propagation = UINT64_C(1) << 18}; /* MS_PRIVATE */
+
+	return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr));
+}
+
 int sys_fsopen(const char *type)
 {
 	return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);

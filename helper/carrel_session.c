@@ -183,10 +183,21 @@ static int register_session(struct opening *opening, struct failure *reterr)
 		return r;
 	r = count_and_listen(opening, &user, reterr);
 	if (r == 0)
+		r = disk_open(&opening->warden.disk, &opening->plan, opening->login.uid,
+			      opening->warden.info.id, reterr);
+	if (r == 0)
 		registry_unlock(&user);
 	else
 		registry_leave(&user);
 	return r;
+}
+
+static int finish_share(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+
+	return share_finish(&opening->share, &warden->sandbox, opening->deadline_ms,
+			    &warden->share_fd, reterr);
 }
 
 /* Let PID 1 go on, with the slices as they are to be seen inside. */
@@ -196,8 +207,7 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 	bool view = mnt_has_cgroup_view(&opening->plan);
 	size_t count = view ? warden->cgroups.count : 0;
 	int views[PROTOCOL_CGROUPS_MAX];
-	int r = share_finish(&opening->share, &warden->sandbox, opening->deadline_ms,
-			     &warden->share_fd, reterr);
+	int r = finish_share(opening, reterr);
 
 	if (r == 0 && view)
 		r = mnt_clone_slices(&warden->cgroups, views, reterr);
@@ -235,10 +245,14 @@ static int start_sandbox(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* Where the private directories are; the plan has those on disk first. */
 static int begin_share(struct opening *opening, struct failure *reterr)
 {
 	struct warden *warden = &opening->warden;
+	int r = disk_tell(&warden->disk, &warden->sandbox, reterr);
 
+	if (r < 0)
+		return r;
 	return share_begin(&opening->share, &opening->plan, opening->login.uid, warden->info.id,
 			   &warden->sandbox, opening->deadline_ms, reterr);
 }
@@ -289,8 +303,10 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 {
 	struct message_reply *reply = &opening->reply;
 	const struct cgroup_set *cgroups = &opening->warden.cgroups;
-	int r = sandbox_identify(&opening->warden.sandbox, opening->deadline_ms, reterr);
+	int r = opening->share.visits ? finish_share(opening, reterr) : 0;
 
+	if (r == 0)
+		r = sandbox_identify(&opening->warden.sandbox, opening->deadline_ms, reterr);
 	if (r == 0)
 		r = cgroup_open_joins(cgroups, opening->fds + 1, reterr);
 	if (r < 0)

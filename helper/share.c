@@ -92,6 +92,7 @@ static int tell(struct share *share, struct sandbox *sandbox, int64_t deadline_m
 
 	if (found < 0)
 		return found;
+	share->visits = found > 0;
 	protocol_head(&message.head, MESSAGE_TMP, sizeof(message));
 	int r = protocol_send(sandbox->go_fd, &message, sizeof(message), fds, found ? 2 : 0,
 			      reterr);
@@ -135,6 +136,7 @@ int share_finish(struct share *share, struct sandbox *sandbox, int64_t deadline_
 		       share->uid);
 	if (count != 1)
 		return failure_say(reterr, EPROTO, "PID 1 sent %zu roots of a tmpfs", count);
+	share->needed = share->visits = false;
 	*ret_root = fds[0];
 	return 0;
 }

@@ -23,6 +23,7 @@
 struct share {
 	bool needed; /* else nothing is searched, and share_finish() returns at once */
 	uint32_t uid;
+	bool visits; /* PID 1 may be in another sandbox's mount namespace: nobody must join it by its pidfd */
 	int64_t before; /* those that registered before this have not been asked */
 };
 
@@ -34,7 +35,7 @@ int share_begin(struct share *share, const struct plan *plan, uint32_t uid, cons
 		struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);
 
 /*
- * Wait until PID 1 has them, looking further when it comes too late. *ret_root is the root of the tmpfs in
+ * Wait until PID 1 has them (once: later calls do nothing), looking further when it comes too late. *ret_root is the root of the tmpfs in
  * the sandbox's mount namespace, for those who ask later; -1 when nothing is shared, or PID 1 has ended,
  * which sandbox_finish() explains.
  */

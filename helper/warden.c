@@ -28,6 +28,7 @@ void warden_init(struct warden *warden)
 {
 	memset(warden, 0, sizeof(*warden));
 	warden->module_fd = warden->leader_fd = warden->listen_fd = warden->share_fd = -1;
+	warden->disk.tmp = TMP_DISK_NONE;
 	warden->sandbox =
 		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
 }
@@ -270,6 +271,9 @@ void warden_run(struct warden *warden, bool log_end)
 
 	if (!(warden->info.namespaces & (1U << NS_PID)))
 		keep |= UINT64_C(1) << CAP_KILL;
+	/* To remove a file from somebody's sticky directory. */
+	if (warden->disk.tmp_root)
+		keep |= UINT64_C(1) << CAP_FOWNER;
 	if (caps_empty_bounding(&failure) < 0 || caps_keep_only(keep, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	catch_term();
@@ -287,6 +291,7 @@ void warden_run(struct warden *warden, bool log_end)
 	remove_all(warden);
 	if (idle)
 		await_end(warden);
+	disk_close(&warden->disk, warden->info.uid, warden->info.id);
 	if (log_end)
 		log_end_line(warden, &usage);
 }
@@ -299,4 +304,5 @@ void warden_abort(struct warden *warden)
 	sandbox_destroy(&warden->sandbox);
 	if (warden->info.id[0] != '\0')
 		remove_all(warden);
+	disk_close(&warden->disk, warden->info.uid, warden->info.id);
 }
