@@ -336,7 +336,8 @@ crash()
 {
 	session_start one in "$USER_A"
 	session_do one "echo old >/tmp/old; mkdir -p /tmp/a/b && touch /tmp/a/b/c"
-	kill -9 $(warden_pids)
+	# The leader as well: it would have the wreck swept up at once.
+	kill -9 $(leader_of "$UID_A") $(warden_pids)
 	wait_until 5 no_sandbox || fail_ "the sandbox outlives its warden"
 	session_end one
 	expect_output old cat "$disk_root/$UID_A/shared/tmp/old"

@@ -25,6 +25,8 @@ union any {
 	struct message_reply reply;
 	struct message_ready ready;
 	struct message_info info;
+	struct message_tmp tmp;
+	struct message_tmp_done tmp_done;
 };
 
 static size_t size_of(enum message_type type)
@@ -38,6 +40,10 @@ static size_t size_of(enum message_type type)
 		return sizeof(struct message_ready);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
+	case MESSAGE_TMP:
+		return sizeof(struct message_tmp);
+	case MESSAGE_TMP_DONE:
+		return sizeof(struct message_tmp_done);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -74,10 +80,10 @@ static int check(const void *message, size_t size, enum message_type type)
 static void every_type_is_taken_as_itself_alone(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		_free_ void *message = make((enum message_type)type);
 
-		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_INFO; due++) {
+		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_TMP_DONE; due++) {
 			int r = check(message, size_of((enum message_type)type),
 				      (enum message_type)due);
 
@@ -89,7 +95,7 @@ static void every_type_is_taken_as_itself_alone(void **state)
 static void every_shorter_size_is_refused(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		_free_ char *message = make((enum message_type)type);
 
 		for (size_t size = 0; size < size_of((enum message_type)type); size++) {
@@ -106,7 +112,7 @@ static void every_shorter_size_is_refused(void **state)
 static void the_size_in_the_head_must_agree(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		_free_ union any *any = make((enum message_type)type);
 		size_t size = size_of((enum message_type)type);
 
@@ -143,7 +149,7 @@ static void another_version_is_said_to_be_one(void **state)
 
 static void types_out_of_range_are_refused(void **state)
 {
-	static const uint16_t types[] = {0, MESSAGE_INFO + 1, 255, UINT16_MAX};
+	static const uint16_t types[] = {0, MESSAGE_TMP_DONE + 1, 255, UINT16_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -213,6 +219,9 @@ static const struct {
 	const char *name;
 } numbers[] = {
 	NUMBER(MESSAGE_REQUEST, message_request, timeout_ms, UINT32_MAX, 0),
+	NUMBER(MESSAGE_TMP, message_tmp, place, TMP_DISK, TMP_DISK + 1),
+	NUMBER(MESSAGE_TMP_DONE, message_tmp_done, gone, 1, 2),
+	NUMBER(MESSAGE_TMP_DONE, message_tmp_done, kept, 1, 2),
 	NUMBER(MESSAGE_REQUEST, message_request, debug, 1, 2),
 	NUMBER(MESSAGE_REQUEST, message_request, uid, UINT32_MAX - 1, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_CONFINED, REPLY_CONFINED + 1),
@@ -365,7 +374,7 @@ static void send_good(const struct wire *wire, enum message_type type, const int
 
 static void every_type_comes_through(void **state)
 {
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		send_good(*state, (enum message_type)type, NULL, 0);
 		assert_int_equal(receive(*state, (enum message_type)type, NULL, NULL), 0);
 	}
