@@ -309,7 +309,7 @@ int tmp_disk_users(const char *tmp_root, uint32_t **ret_uids, size_t *ret_count,
 	return 0;
 }
 
-/* Of a directory that is not there yet, what is above it counts. */
+/* Of a directory that is not there yet, or that only root may look into, what is above it counts. */
 int tmp_disk_check(const struct plan *plan, struct failure *reterr)
 {
 	_free_ char *path = strdup(plan->tmp_root);
@@ -318,8 +318,8 @@ int tmp_disk_check(const struct plan *plan, struct failure *reterr)
 
 	if (!path)
 		return failure_set(reterr, ENOMEM, "look at tmp_root");
-	while ((fd = open_root(path, false, reterr)) == -ENOENT && (slash = strrchr(path, '/')) &&
-	       slash != path)
+	while (((fd = open_root(path, false, reterr)) == -ENOENT || fd == -EACCES) &&
+	       (slash = strrchr(path, '/')) && slash != path)
 		*slash = '\0';
 	return fd < 0 ? fd : check_quota(fd, plan, reterr);
 }
