@@ -66,7 +66,7 @@ static int search(struct share *share, int64_t deadline_ms, struct message_tmp *
 	int r;
 
 	while ((r = registry_before(share->uid, share->before, id, &share->before, reterr)) > 0) {
-		struct message_tmp message;
+		struct message_tmp message = {.place = TMP_FRESH};
 
 		r = ask(share->uid, id, deadline_ms, &message, ret_fds, reterr);
 		if (r > 0)
