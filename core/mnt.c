@@ -12,9 +12,9 @@
 #include "core/convert.h"
 #include "core/mnt_homes.h"
 #include "core/mnt_share.h"
+#include "core/mnt_x11.h"
 #include "core/sys.h"
 
-#define X11_DIR "/tmp/.X11-unix"
 #define SAFE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* What the steps hand on to each other. */
@@ -92,27 +92,6 @@ static int apply_propagation(struct mounter *mounter, const struct plan_step *st
 	return 0;
 }
 
-/*
- * X clients of a user who sits at the machine, or runs Xvfb, need the host's X socket directory. Only
- * the real one: root's, a directory, with the sticky bit.
- */
-static int clone_x11(void)
-{
-	struct stat st;
-	_close_ int fd = sys_openat2(AT_FDCWD, X11_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC,
-				     RESOLVE_NO_SYMLINKS);
-
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISVTX))
-		return -1;
-	_close_ int tree_fd =
-		sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	/* Connecting does not write. Files in there would be the host's, and count for nobody. */
-	if (tree_fd < 0 || sys_mount_setattr(tree_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
-		return -1;
-	return steal_fd(&tree_fd);
-}
-
 static unsigned int tmp_attributes(const struct plan *plan)
 {
 	return SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0);
@@ -126,7 +105,7 @@ static int attach_store(struct mounter *mounter, int *store_fd, const struct pla
 			struct failure *reterr)
 {
 	if (!mounter->x11_looked_for)
-		mounter->x11_fd = clone_x11();
+		mounter->x11_fd = mnt_clone_x11();
 	mounter->x11_looked_for = true;
 	int r = attach_at(*store_fd, "the private directories", step[1].target, reterr);
 
@@ -229,34 +208,6 @@ static int apply_tmp_disk(struct mounter *mounter, const struct plan_step *step,
 	return r;
 }
 
-/*
- * The directory may be there since an older session. Only root's is used: a user who has put something else
- * there has put it in the user's own way.
- */
-static int put_x11(struct mounter *mounter, int tmp_fd, struct failure *reterr)
-{
-	struct stat st;
-
-	if (mounter->x11_fd < 0)
-		return 0;
-	if (mkdirat(tmp_fd, ".X11-unix", 0755) < 0 && errno != EEXIST) {
-		/* Full, with what the user's older sessions have written: the login goes before. */
-		if (errno == ENOSPC || errno == EDQUOT)
-			return 0;
-		return failure_set(reterr, errno, "make %s", X11_DIR);
-	}
-	_close_ int target_fd =
-		openat(tmp_fd, ".X11-unix", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (target_fd < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
-		return 0;
-	if (target_fd < 0 || fstat(target_fd, &st) < 0)
-		return failure_set(reterr, errno, "open %s", X11_DIR);
-	if (st.st_uid != 0)
-		return 0;
-	return attach(mounter->x11_fd, target_fd, "the X socket directory", X11_DIR, reterr);
-}
-
 /* It may be there already, made for another sandbox: who made it was root, the store is root's alone. */
 static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 			 struct failure *reterr)
@@ -275,7 +226,7 @@ static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 	int r = attach_at(tree_fd, "the private directory", step->target, reterr);
 
 	if (r == 0 && strcmp(step->target, "/tmp") == 0)
-		r = put_x11(mounter, tree_fd, reterr);
+		r = mnt_put_x11(mounter->x11_fd, tree_fd, reterr);
 	return r;
 }
 
