@@ -363,3 +363,4 @@ expect_equal "$(grep -c failed "$SCRATCH/overlaps")" 0 "logins that failed"
 expect_equal "$(wc -l <"$SCRATCH/overlaps")" 100 "logins"
 wait_until 10 disk_empty || fail_ "left: $(find "$disk_root" | head -5)"
 policy_default
+rmdir "$disk_root"
