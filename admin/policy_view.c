@@ -9,7 +9,9 @@
 
 #include "core/cgroup.h"
 #include "core/cleanup.h"
+#include "core/mnt_share.h"
 #include "core/shells.h"
+#include "core/tmp_disk.h"
 #include "core/user_policy.h"
 
 int policy_view_load(struct policy_view *ret_view, struct failure *reterr)
@@ -67,6 +69,18 @@ static void add_once(struct policy_errors *findings, const char *text)
 	policy_errors_add(findings, "%s", text);
 }
 
+static void check_disk(const struct effective *effective, const struct plan *plan,
+		       struct policy_errors *findings)
+{
+	const struct policy_value *value = effective->values[KEY_TMP_STORE];
+	struct failure failure;
+
+	if (!mnt_has_disk(plan) || tmp_disk_check(plan, &failure) == 0)
+		return;
+	(void)failure_wrap(&failure, "%s:%d", value->file, value->line);
+	add_once(findings, failure.text);
+}
+
 void policy_view_check_plan(const struct effective *effective, const struct plan *plan,
 			    uint32_t uid, struct policy_errors *findings)
 {
@@ -92,6 +106,7 @@ void policy_view_check_plan(const struct effective *effective, const struct plan
 		(void)failure_wrap(&failure, "%s:%d", value->file, value->line);
 		add_once(findings, failure.text);
 	}
+	check_disk(effective, plan, findings);
 }
 
 void policy_view_check_shell(const struct effective *effective, struct policy_errors *findings)

@@ -12,19 +12,21 @@
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/mnt_homes.h"
+#include "core/mnt_share.h"
+#include "core/mnt_x11.h"
 #include "core/mount_mark.h"
 #include "core/sys.h"
 
-#define X11_DIR "/tmp/.X11-unix"
 #define SAFE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* What the steps hand on to each other. */
 struct mounter {
 	const struct plan *plan;
 	const struct login *login;
-	int tmpfs_fd; /* root of the private tmpfs, attached below the first directory */
+	int channel; /* to the helper */
+	int store_fd; /* what the private directories of the next steps are in, below the first of them */
 	int x11_fd; /* a clone of the host's X socket directory, detached; or -1 */
-	unsigned int tmp_dirs; /* how many directories the tmpfs has */
+	bool x11_looked_for;
 };
 
 static int open_path(const char *path, uint64_t flags, struct failure *reterr)
@@ -92,31 +94,30 @@ static int apply_propagation(struct mounter *mounter, const struct plan_step *st
 	return 0;
 }
 
-/*
- * X clients of a user who sits at the machine, or runs Xvfb, need the host's X socket directory. Only
- * the real one: root's, a directory, with the sticky bit.
- */
-static int clone_x11(void)
+static unsigned int tmp_attributes(const struct plan *plan)
 {
-	struct stat st;
-	_close_ int fd = sys_openat2(AT_FDCWD, X11_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC,
-				     RESOLVE_NO_SYMLINKS);
-
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != 0 || !(st.st_mode & S_ISVTX))
-		return -1;
-	_close_ int tree_fd =
-		sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	/* Connecting does not write. Files in there would be the host's, and count for nobody. */
-	if (tree_fd < 0 || sys_mount_setattr(tree_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
-		return -1;
-	return steal_fd(&tree_fd);
+	return SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0);
 }
 
-static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
-		       struct failure *reterr)
+/*
+ * Attach what the private directories are in. Its root, root's alone, is covered by the first of them,
+ * which goes on top: the plan has that directory's step right after this one.
+ */
+static int attach_store(struct mounter *mounter, int *store_fd, const struct plan_step *step,
+			struct failure *reterr)
 {
-	const struct plan *plan = mounter->plan;
+	if (!mounter->x11_looked_for)
+		mounter->x11_fd = mnt_clone_x11();
+	mounter->x11_looked_for = true;
+	int r = attach_at(*store_fd, "the private directories", step[1].target, reterr);
+
+	close_fd(&mounter->store_fd);
+	mounter->store_fd = steal_fd(store_fd);
+	return r;
+}
+
+static int fresh_tmpfs(const struct plan *plan, struct failure *reterr)
+{
 	char size[24], inodes[24];
 	const char *const options[][2] = {{"source", "carrel"},
 					  {"size", size},
@@ -126,56 +127,108 @@ static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
 
 	/* tmpfs(5): 0 means no limit for both. */
 	(void)snprintf(size, sizeof(size), "%llu",
-		       plan->tmp_size == CONVERT_MAX ? 0ULL : (unsigned long long)plan->tmp_size);
+		       plan->tmpfs_size == CONVERT_MAX ? 0ULL
+						       : (unsigned long long)plan->tmpfs_size);
 	(void)snprintf(inodes, sizeof(inodes), "%llu",
-		       plan->tmp_inodes == CONVERT_MAX ? 0ULL
-						       : (unsigned long long)plan->tmp_inodes);
-	mounter->x11_fd = clone_x11();
-	mounter->tmpfs_fd =
-		make_fs("tmpfs", options,
-			SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0), reterr);
-	if (mounter->tmpfs_fd < 0)
-		return mounter->tmpfs_fd;
-	/*
-	 * Its root, root's alone, is covered by the first directory of it, which goes on top. The
-	 * plan has that directory's step right after this one.
-	 */
-	return attach_at(mounter->tmpfs_fd, "the private tmpfs", step[1].target, reterr);
+		       plan->tmpfs_inodes == CONVERT_MAX ? 0ULL
+							 : (unsigned long long)plan->tmpfs_inodes);
+	return make_fs("tmpfs", options, tmp_attributes(plan), reterr);
 }
 
-static int put_x11(struct mounter *mounter, int tmp_fd, struct failure *reterr)
+/* A clone of the one in another sandbox, with this plan's sizes and attributes; -ESRCH: that has ended. */
+static int shared_tmpfs(const struct plan *plan, const struct mnt_share *share, bool *ret_kept,
+			struct failure *reterr)
 {
-	if (mounter->x11_fd < 0)
-		return 0;
-	if (mkdirat(tmp_fd, ".X11-unix", 0755) < 0)
-		return failure_set(reterr, errno, "make %s", X11_DIR);
-	_close_ int target_fd =
-		openat(tmp_fd, ".X11-unix", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_close_ int root_fd = -1;
+	int r = mnt_share_clone(share, &root_fd, reterr);
 
-	if (target_fd < 0)
-		return failure_set(reterr, errno, "open %s", X11_DIR);
-	return attach(mounter->x11_fd, target_fd, "the X socket directory", X11_DIR, reterr);
+	if (r == 0)
+		r = mnt_share_resize(root_fd, plan->tmpfs_size, plan->tmpfs_inodes, ret_kept,
+				     reterr);
+	if (r < 0)
+		return r;
+	unsigned int set = tmp_attributes(plan);
+
+	if (sys_mount_setattr(root_fd, 0, set, MOUNT_ATTR_NOEXEC & ~set) < 0)
+		return failure_set(reterr, errno, "set the attributes of the private directories");
+	return steal_fd(&root_fd);
 }
 
+/* The tmpfs where the helper says it is, until that is true. */
+static int find_tmpfs(const struct mounter *mounter, bool *ret_kept, struct failure *reterr)
+{
+	for (;;) {
+		struct mnt_share share = {.fds = {-1, -1}};
+		int r = mnt_share_receive(mounter->channel, &share, reterr);
+
+		if (r == 0)
+			r = share.place == TMP_SHARED
+				    ? shared_tmpfs(mounter->plan, &share, ret_kept, reterr)
+				    : fresh_tmpfs(mounter->plan, reterr);
+		mnt_share_close(&share);
+		if (r != -ESRCH)
+			return r;
+		r = mnt_share_done(mounter->channel, -1, false, reterr);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int apply_tmpfs(struct mounter *mounter, const struct plan_step *step,
+		       struct failure *reterr)
+{
+	bool shared = mnt_shares_tmpfs(mounter->plan), kept = false;
+	_close_ int fd =
+		shared ? find_tmpfs(mounter, &kept, reterr) : fresh_tmpfs(mounter->plan, reterr);
+
+	if (fd < 0)
+		return fd;
+	int r = attach_store(mounter, &fd, step, reterr);
+
+	if (r == 0 && shared)
+		r = mnt_share_done(mounter->channel, mounter->store_fd, kept, reterr);
+	return r;
+}
+
+static int apply_tmp_disk(struct mounter *mounter, const struct plan_step *step,
+			  struct failure *reterr)
+{
+	struct mnt_share share;
+	int r = mnt_share_receive(mounter->channel, &share, reterr);
+
+	if (r < 0)
+		return r;
+	if (share.place != TMP_DISK) {
+		mnt_share_close(&share);
+		return failure_say(reterr, EPROTO, "the helper sent no directory on disk");
+	}
+	if (sys_mount_setattr(share.fds[0], 0, tmp_attributes(mounter->plan), 0) < 0)
+		r = failure_set(reterr, errno, "set the attributes of the private directories");
+	else
+		r = attach_store(mounter, &share.fds[0], step, reterr);
+	mnt_share_close(&share);
+	return r;
+}
+
+/* It may be there already, made for another sandbox: who made it was root, the store is root's alone. */
 static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 			 struct failure *reterr)
 {
-	char name[16];
+	const char *name = step->source;
 
-	(void)snprintf(name, sizeof(name), "%u", mounter->tmp_dirs++);
-	if (mkdirat(mounter->tmpfs_fd, name, 01777) < 0)
+	if (mkdirat(mounter->store_fd, name, 01777) < 0 && errno != EEXIST)
 		return failure_set(reterr, errno, "make the private %s", step->target);
-	if (fchmodat(mounter->tmpfs_fd, name, 01777, 0) < 0)
+	if (fchmodat(mounter->store_fd, name, 01777, 0) < 0)
 		return failure_set(reterr, errno, "set the mode of the private %s", step->target);
 	_close_ int tree_fd =
-		sys_open_tree(mounter->tmpfs_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		sys_open_tree(mounter->store_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	if (tree_fd < 0)
 		return failure_set(reterr, errno, "clone the private %s", step->target);
 	int r = attach_at(tree_fd, "the private directory", step->target, reterr);
 
 	if (r == 0 && strcmp(step->target, "/tmp") == 0)
-		r = put_x11(mounter, tree_fd, reterr);
+		r = mnt_put_x11(mounter->x11_fd, tree_fd, reterr);
 	return r;
 }
 
@@ -438,9 +491,10 @@ static int apply_hide(struct mounter *mounter, const struct plan_step *step, str
 static int (*const appliers[])(struct mounter *mounter, const struct plan_step *step,
 			       struct failure *reterr) = {
 	[STEP_PROPAGATION] = apply_propagation,
+	[STEP_PROC] = apply_proc,
+	[STEP_TMP_DISK] = apply_tmp_disk,
 	[STEP_TMPFS] = apply_tmpfs,
 	[STEP_TMP_DIR] = apply_tmp_dir,
-	[STEP_PROC] = apply_proc,
 	[STEP_MQUEUE] = apply_mqueue,
 	[STEP_CGROUP_VIEW] = NULL, /* mnt_apply_cgroup_view() */
 	[STEP_HIDE_HOMES] = apply_hide_homes,
@@ -450,9 +504,11 @@ static int (*const appliers[])(struct mounter *mounter, const struct plan_step *
 };
 _Static_assert(ARRAY_SIZE(appliers) == STEP_HIDE + 1, "a row for each kind of step");
 
-int mnt_apply(const struct plan *plan, const struct login *login, struct failure *reterr)
+int mnt_apply(const struct plan *plan, const struct login *login, int channel,
+	      struct failure *reterr)
 {
-	struct mounter mounter = {.plan = plan, .login = login, .tmpfs_fd = -1, .x11_fd = -1};
+	struct mounter mounter = {
+		.plan = plan, .login = login, .channel = channel, .store_fd = -1, .x11_fd = -1};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->step_count; i++) {
@@ -461,7 +517,7 @@ int mnt_apply(const struct plan *plan, const struct login *login, struct failure
 		if (appliers[step->kind])
 			r = appliers[step->kind](&mounter, step, reterr);
 	}
-	close_fd(&mounter.tmpfs_fd);
+	close_fd(&mounter.store_fd);
 	close_fd(&mounter.x11_fd);
 	return r;
 }

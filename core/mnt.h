@@ -21,7 +21,11 @@
 #include "core/failure.h"
 #include "core/plan.h"
 
-/* All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h). */
-int mnt_apply(const struct plan *plan, const struct login *login, struct failure *reterr);
+/*
+ * All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h). Through `channel` the
+ * helper says where the private directories are, if the plan needs it (mnt_share.h).
+ */
+int mnt_apply(const struct plan *plan, const struct login *login, int channel,
+	      struct failure *reterr);
 
 #endif

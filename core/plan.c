@@ -3,12 +3,13 @@
  * The order of the steps, and why. mnt_apply() carries them out as they stand.
  *
  *   propagation  first: whatever is mounted before it would show up on the host.
- *   tmpfs        before its directories, which are bound from it; detached, so that nobody sees it
- *                half made.
- *   tmp dirs     before everything that may name a path in /tmp: a bind to /tmp/shared must land in
- *                the private one.
  *   proc         before the admin's paths: none of those may lie in it, so that it stays whole, and
  *                the kernel lets a user namespace mount its own only where a whole one is seen.
+ *                Before the private directories: it is done while the helper finds out who has them.
+ *   tmp disk,    each before its directories, which are bound from it.
+ *   tmpfs
+ *   tmp dirs     before everything that may name a path in /tmp: a bind to /tmp/shared must land in
+ *                the private one.
  *   mqueue,      after the private directories, one of which may be above them; before the admin's
  *   cgroup view  paths, so that `hide` can cover them.
  *   hide_homes   before bind: a bind to a directory in the user's own home lands in the home that is
@@ -28,6 +29,7 @@
 #include "core/convert.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
+#define TMPFS_INODES_BESIDE_DISK 100000
 #define HOSTNAME_MAX 64 /* the kernel's __NEW_UTS_LEN */
 
 /* Refuse a value: "KEY (FILE:LINE): WHAT". */
@@ -176,7 +178,55 @@ static bool seen_before(char **words, size_t index)
 	return false;
 }
 
+/*
+ * The name of a private directory where all of them are kept: its path, with '-' for '/'. A different one for
+ * each path, whatever policy the user's other sandboxes have, so '-' and '\' are escaped.
+ */
+static char *tmp_dir_name(const char *path)
+{
+	char *name = malloc(strlen(path) * 2), *to = name;
+
+	while (name && *++path) {
+		if (*path == '-' || *path == '\\')
+			*to++ = '\\';
+		*to++ = *path == '/' ? '-' : *path;
+	}
+	if (name)
+		*to = '\0';
+	return name;
+}
+
+/* POSIX shared memory is memory: programs map it, and expect it to be as quick. */
+static bool is_on_disk(const struct plan *plan, const char *path)
+{
+	return plan->tmp_store == TMP_STORE_DISK && !path_is_in(path, "/dev/shm");
+}
+
 /* In the order of the policy: none of them lies in another, so any order does. */
+static int add_tmp_dirs(const struct policy_value *value, bool disk, struct plan *plan,
+			struct failure *reterr)
+{
+	bool first = true;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && value->words[i]; i++) {
+		_free_ char *name = NULL;
+
+		if (seen_before(value->words, i) || is_on_disk(plan, value->words[i]) != disk)
+			continue;
+		r = check_tmp_dir(value, value->words[i], reterr);
+		if (r == 0 && first)
+			r = add_step(plan, disk ? STEP_TMP_DISK : STEP_TMPFS, NULL, NULL, reterr);
+		first = false;
+		name = tmp_dir_name(value->words[i]);
+		if (r == 0 && !name)
+			r = out_of_memory(reterr);
+		if (r == 0)
+			r = add_step(plan, STEP_TMP_DIR, value->words[i], name, reterr);
+	}
+	return r;
+}
+
 static int add_private_tmp(const struct effective *effective, struct plan *plan,
 			   struct failure *reterr)
 {
@@ -185,25 +235,16 @@ static int add_private_tmp(const struct effective *effective, struct plan *plan,
 
 	if (count_words(effective, KEY_PRIVATE_TMP) == 0)
 		return 0;
-	r = add_step(plan, STEP_TMPFS, NULL, NULL, reterr);
-	for (size_t i = 0; r == 0 && value->words[i]; i++) {
-		if (seen_before(value->words, i))
-			continue;
-		r = check_tmp_dir(value, value->words[i], reterr);
-		if (r == 0)
-			r = add_step(plan, STEP_TMP_DIR, value->words[i], NULL, reterr);
-	}
-	return r;
+	r = add_tmp_dirs(value, true, plan, reterr);
+	return r < 0 ? r : add_tmp_dirs(value, false, plan, reterr);
 }
 
-/* The fresh views of kernel file systems. */
+/* The fresh views of kernel file systems, but /proc. */
 static int add_views(struct plan *plan, struct failure *reterr)
 {
 	int r = 0;
 
-	if ((plan->namespaces & BIT(NS_PID)) || plan->manager)
-		r = add_step(plan, STEP_PROC, NULL, NULL, reterr);
-	if (r == 0 && (plan->namespaces & BIT(NS_IPC)))
+	if (plan->namespaces & BIT(NS_IPC))
 		r = add_step(plan, STEP_MQUEUE, NULL, NULL, reterr);
 	if (r == 0 && plan->cgroup != CGROUP_NONE)
 		r = add_step(plan, STEP_CGROUP_VIEW, NULL, NULL, reterr);
@@ -309,6 +350,8 @@ static int build_steps(const struct effective *effective, const struct login *lo
 	if (!plan->steps)
 		return out_of_memory(reterr);
 	r = add_step(plan, STEP_PROPAGATION, NULL, NULL, reterr);
+	if (r == 0 && ((plan->namespaces & BIT(NS_PID)) || plan->manager))
+		r = add_step(plan, STEP_PROC, NULL, NULL, reterr);
 	if (r == 0)
 		r = add_private_tmp(effective, plan, reterr);
 	if (r == 0)
@@ -411,6 +454,17 @@ static int build_tmp_limits(const struct effective *effective, const struct plan
 	if (plan->tmp_inodes == 0)
 		return refuse(inodes, KEY_TMP_INODES, reterr, "%s: expected more than nothing",
 			      inodes->text);
+	plan->tmpfs_size = plan->tmp_size;
+	plan->tmpfs_inodes = plan->tmp_inodes;
+	if (plan->tmp_store != TMP_STORE_DISK)
+		return 0;
+	/* What is right for a disk, `max` above all, is too much for /dev/shm beside it. */
+	uint64_t quarter = facts->memory_total / 4 - facts->memory_total / 4 % facts->page_size;
+
+	if (quarter > 0 && plan->tmpfs_size > quarter)
+		plan->tmpfs_size = quarter;
+	if (plan->tmpfs_inodes > TMPFS_INODES_BESIDE_DISK)
+		plan->tmpfs_inodes = TMPFS_INODES_BESIDE_DISK;
 	return 0;
 }
 
@@ -507,6 +561,9 @@ static int build(const struct effective *effective, const struct login *login,
 	plan->propagation =
 		(enum choice_propagation)effective_number(effective, KEY_HOST_MOUNT_PROPAGATION);
 	plan->namespaces = effective_number(effective, KEY_NAMESPACES);
+	plan->tmp_scope = (enum choice_tmp_scope)effective_number(effective, KEY_TMP_SCOPE);
+	plan->tmp_store = (enum choice_tmp_store)effective_number(effective, KEY_TMP_STORE);
+	plan->tmp_root = effective_words(effective, KEY_HOST_TMP_ROOT)[0];
 	plan->tmp_noexec = effective_number(effective, KEY_TMP_NOEXEC) != 0;
 	plan->proc_invisible = effective_number(effective, KEY_PROC) == PROC_INVISIBLE;
 	plan->bounding_set = effective_number(effective, KEY_CAPABILITIES);
@@ -545,6 +602,8 @@ int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
 	int r = 0;
 
 	plan->as_user = true;
+	plan->tmp_scope =
+		TMP_SCOPE_SESSION; /* the default is for those whose sandboxes root makes */
 	if (!(plan->namespaces & BIT(NS_MOUNT)))
 		return 0;
 	steps = reallocarray(plan->steps, plan->step_count + 2, sizeof(*steps));

@@ -21,9 +21,10 @@ struct plan_facts {
  */
 enum plan_step_kind {
 	STEP_PROPAGATION, /* the whole tree slave or private: nothing goes out to the host */
-	STEP_TMPFS, /* one tmpfs, detached until its directories are in place */
-	STEP_TMP_DIR, /* target: one private directory of that tmpfs, mode 1777 */
 	STEP_PROC, /* fresh procfs of the new pid namespace */
+	STEP_TMP_DISK, /* the user's directory below tmp_root; its private directories follow */
+	STEP_TMPFS, /* one tmpfs; its private directories follow */
+	STEP_TMP_DIR, /* target: one private directory, mode 1777; source: its name in the tmpfs or on disk */
 	STEP_MQUEUE, /* fresh mqueue of the new ipc namespace, where the host has one */
 	STEP_CGROUP_VIEW, /* the user's own slice in place of each hierarchy */
 	STEP_HIDE_HOMES, /* target: a home root, empty but for source, the user's own home (or NULL) */
@@ -35,7 +36,7 @@ enum plan_step_kind {
 struct plan_step {
 	enum plan_step_kind kind;
 	char *target; /* absolute path or NULL */
-	char *source; /* absolute path or NULL */
+	char *source; /* absolute path or NULL; of STEP_TMP_DIR a name */
 	bool read_only; /* of STEP_BIND */
 };
 
@@ -70,8 +71,13 @@ struct plan {
 	enum choice_cgroup cgroup;
 	enum choice_propagation propagation;
 	uint64_t namespaces; /* bits of enum choice_namespace */
+	enum choice_tmp_scope tmp_scope;
+	enum choice_tmp_store tmp_store;
+	const char *tmp_root; /* points into the policy */
 	uint64_t tmp_size; /* bytes, or CONVERT_MAX */
 	uint64_t tmp_inodes; /* or CONVERT_MAX */
+	uint64_t tmpfs_size,
+		tmpfs_inodes; /* of the part in memory: as above, but bounded beside a disk */
 	bool tmp_noexec;
 	bool proc_invisible; /* hidepid=invisible */
 	char *hostname; /* expanded, or NULL */

@@ -23,8 +23,11 @@ static const struct {
 	[MESSAGE_GO] = {"go", sizeof(struct message_plain)},
 	[MESSAGE_QUERY_SESSIONS] = {"query for sessions", sizeof(struct message_query_sessions)},
 	[MESSAGE_SESSIONS] = {"sessions", sizeof(struct message_sessions)},
+	[MESSAGE_TMP_QUERY] = {"query for private directories", sizeof(struct message_plain)},
+	[MESSAGE_TMP] = {"private directories", sizeof(struct message_tmp)},
+	[MESSAGE_TMP_DONE] = {"private directories done", sizeof(struct message_tmp_done)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_SESSIONS + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_TMP_DONE + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {
@@ -116,6 +119,11 @@ static bool sessions_good(const struct message_sessions *message)
 	return true;
 }
 
+static bool tmp_done_good(const struct message_tmp_done *done)
+{
+	return done->gone <= 1 && done->kept <= 1;
+}
+
 int protocol_check(const void *bytes, size_t size, enum message_type type, struct failure *reterr)
 {
 	const struct message_head *head = bytes;
@@ -140,6 +148,10 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 		good = reply_good(bytes);
 	else if (type == MESSAGE_INFO)
 		good = info_good(bytes);
+	else if (type == MESSAGE_TMP)
+		good = ((const struct message_tmp *)bytes)->place <= TMP_DISK;
+	else if (type == MESSAGE_TMP_DONE)
+		good = tmp_done_good(bytes);
 	else if (type == MESSAGE_READY)
 		good = ends(((const struct message_ready *)bytes)->text, FAILURE_TEXT_MAX);
 	else if (type == MESSAGE_SESSIONS)

@@ -21,6 +21,15 @@
  *                      ◀──     INFO
  *   QUERY_SESSIONS     ──▶     (which of them first)
  *                      ◀──     SESSIONS
+ *
+ *   another helper             warden, for tmp_scope = user
+ *   TMP_QUERY          ──▶
+ *                      ◀──     TMP + pidfd of its PID 1, root of its private tmpfs
+ *
+ *   helper                     its sandbox's PID 1
+ *   TMP                ──▶     (where the private directories are; helper/share.h)
+ *                      ◀──     TMP_DONE + root of its private tmpfs
+ *   GO                 ──▶
  */
 #ifndef CARREL_PROTOCOL_H
 #define CARREL_PROTOCOL_H
@@ -57,6 +66,9 @@ enum message_type {
 	MESSAGE_GO, /* the helper's to the sandbox's PID 1: carries the cgroup views */
 	MESSAGE_QUERY_SESSIONS,
 	MESSAGE_SESSIONS,
+	MESSAGE_TMP_QUERY,
+	MESSAGE_TMP,
+	MESSAGE_TMP_DONE,
 };
 
 struct message_head {
@@ -66,7 +78,7 @@ struct message_head {
 	uint32_t size; /* of the whole message */
 };
 
-/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO. */
+/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO, TMP_QUERY. */
 struct message_plain {
 	struct message_head head;
 };
@@ -168,6 +180,25 @@ struct message_sessions {
 	uint32_t total; /* sessions there are */
 	uint32_t count; /* in this part; 0: `first` was beyond the last */
 	struct session_record sessions[PROTOCOL_SESSIONS_PART];
+};
+
+enum tmp_place {
+	TMP_FRESH, /* nowhere yet: no descriptors */
+	TMP_SHARED, /* in a live sandbox: a pidfd of its PID 1, the root of its private tmpfs */
+	TMP_DISK, /* a detached mount of a directory on disk */
+};
+
+struct message_tmp {
+	struct message_head head;
+	uint32_t place;
+	uint64_t mount_ns; /* of TMP_SHARED: inode of that sandbox's mount namespace */
+};
+
+/* With the root of the tmpfs, unless it is gone. */
+struct message_tmp_done {
+	struct message_head head;
+	uint32_t gone; /* 1: that sandbox has ended, send another place */
+	uint32_t kept; /* 1: more is in use than the size that was wanted, which could not be set */
 };
 
 /* Fill in the head. */

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "core/cleanup.h"
 #include "core/convert.h"
@@ -149,11 +150,7 @@ static int socket_address(uint32_t uid, const char *id, struct sockaddr_un *ret_
 	return 0;
 }
 
-/*
- * Connect to a warden, without blocking. *ret_socket; -ECONNREFUSED: it is dead; -EAGAIN: it
- * lives, with a full backlog.
- */
-static int connect_warden(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
+int registry_connect(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
 {
 	struct sockaddr_un address;
 	int r = socket_address(uid, id, &address, reterr);
@@ -215,7 +212,7 @@ static int probe(const struct registry_user *user, bool managers, size_t enough,
 
 		if (!managers && is_manager(name))
 			continue;
-		if (connect_warden(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
+		if (registry_connect(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
 			(void)unlinkat(user->dir_fd, name, 0);
 		else
 			live++;
@@ -251,6 +248,17 @@ int registry_any(const struct registry_user *user, bool *ret_any, struct failure
 	return r;
 }
 
+/* registry_share.c: the order of registration. The clock is finer than a file system's own time. */
+static int stamp(const struct registry_user *user, const char *id)
+{
+	struct timespec times[2];
+
+	if (clock_gettime(CLOCK_BOOTTIME, &times[1]) < 0)
+		return -1;
+	times[0] = times[1];
+	return utimensat(user->dir_fd, id, times, AT_SYMLINK_NOFOLLOW);
+}
+
 int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
 		    int *ret_socket, struct failure *reterr)
 {
@@ -278,6 +286,9 @@ int registry_listen(const struct registry_user *user, bool manager, char ret_id[
 		if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
 			if (listen(fd, 64) < 0)
 				return failure_set(reterr, errno, "listen on %s", address.sun_path);
+			if (stamp(user, id) < 0)
+				return failure_set(reterr, errno, "set the time of %s",
+						   address.sun_path);
 			memcpy(ret_id, id, sizeof(id));
 			*ret_socket = steal_fd(&fd);
 			return 0;

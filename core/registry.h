@@ -50,6 +50,21 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr);
 
 /*
+ * Connect to a warden, without blocking. *ret_socket; -ECONNREFUSED, -ENOENT: it is dead; -EAGAIN: it
+ * lives, with a full backlog.
+ */
+int registry_connect(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr);
+
+/* When it registered: nanoseconds, greater than those of all that registered before it (CLOCK_BOOTTIME). */
+int registry_time(uint32_t uid, const char *id, int64_t *ret_time, struct failure *reterr);
+/*
+ * Of those that registered before that time the last one: 1 with its id and time, 0 when there is none. It
+ * may be dead. Needs no lock: those that are before one's own can only become fewer.
+ */
+int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], int64_t *ret_time,
+		    struct failure *reterr);
+
+/*
  * Choose an id, make the socket and listen on it (close-on-exec, non-blocking). The id of a `manager`
  * (the user's own systemd) ends in "m": registry_count() passes over it.
  */

@@ -63,6 +63,13 @@ int sys_mount_setattr(int fd, unsigned int flags, uint64_t set, uint64_t clear)
 	return (int)syscall(SYS_mount_setattr, fd, "", flags | AT_EMPTY_PATH, &attr, sizeof(attr));
 }
 
+int sys_mount_private(int fd)
+{
+	struct mount_attr attr = {.propagation = UINT64_C(1) << 18}; /* MS_PRIVATE */
+
+	return (int)syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr));
+}
+
 int sys_fsopen(const char *type)
 {
 	return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
@@ -81,6 +88,16 @@ int sys_fsconfig_create(int fd)
 int sys_fsmount(int fd, unsigned int attributes)
 {
 	return (int)syscall(SYS_fsmount, fd, FSMOUNT_CLOEXEC, attributes);
+}
+
+int sys_fspick(int fd)
+{
+	return (int)syscall(SYS_fspick, fd, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+}
+
+int sys_fsconfig_reconfigure(int fd)
+{
+	return (int)syscall(SYS_fsconfig, fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
 }
 
 int64_t sys_now_ms(void)

@@ -35,10 +35,15 @@ int sys_open_tree(int dirfd, const char *path, unsigned int flags);
 /* Attach the tree at from_fd on the directory or file that to_fd is open on. */
 int sys_move_mount(int from_fd, int to_fd);
 int sys_mount_setattr(int fd, unsigned int flags, uint64_t set, uint64_t clear);
+/* Nothing that is mounted below a tree from open_tree() comes from elsewhere, nor goes there. */
+int sys_mount_private(int fd);
 int sys_fsopen(const char *type);
 int sys_fsconfig_string(int fd, const char *key, const char *value);
 int sys_fsconfig_create(int fd);
 int sys_fsmount(int fd, unsigned int attributes);
+/* To change the file system that fd is on (fspick(2)); then fsconfig, then this. */
+int sys_fspick(int fd);
+int sys_fsconfig_reconfigure(int fd);
 
 /* CLOCK_MONOTONIC in milliseconds. */
 int64_t sys_now_ms(void);

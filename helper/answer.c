@@ -7,6 +7,7 @@
 #include "core/cleanup.h"
 #include "core/protocol.h"
 #include "core/sys.h"
+#include "helper/share.h"
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 
@@ -50,7 +51,8 @@ void answer_client(struct warden *warden)
 	_close_ int client = accept4(warden->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	/* Only root reaches the socket's directory. A client that just looks is no error. */
-	if (client < 0 || sys_wait_readable(client, sys_now_ms() + CLIENT_WAIT_MS) <= 0)
+	if (client < 0 || sys_wait_readable(client, sys_now_ms() + CLIENT_WAIT_MS) <= 0 ||
+	    share_answer(warden, client))
 		return;
 	if (recv(client, &head, sizeof(head), MSG_PEEK) == (ssize_t)sizeof(head) &&
 	    head.type == MESSAGE_QUERY_SESSIONS) {

@@ -29,6 +29,7 @@
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/share.h"
 #include "helper/sweep.h"
 #include "helper/warden.h"
 
@@ -47,6 +48,7 @@ struct opening {
 	bool planned;
 	pid_t leader;
 	struct warden warden;
+	struct share share;
 	struct message_reply reply;
 	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
 	size_t fd_count;
@@ -196,10 +198,21 @@ static int register_session(struct opening *opening, struct failure *reterr)
 		return r;
 	r = count_and_listen(opening, &user, reterr);
 	if (r == 0)
+		r = disk_open(&opening->warden.disk, &opening->plan, opening->login.uid,
+			      opening->warden.info.id, reterr);
+	if (r == 0)
 		registry_unlock(&user);
 	else
 		registry_leave(&user);
 	return r;
+}
+
+static int finish_share(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+
+	return share_finish(&opening->share, &warden->sandbox, opening->deadline_ms,
+			    &warden->share_fd, reterr);
 }
 
 /* Let PID 1 go on, with the slices as they are to be seen inside. */
@@ -209,8 +222,10 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 	bool view = mnt_has_cgroup_view(&opening->plan);
 	size_t count = view ? warden->cgroups.count : 0;
 	int views[PROTOCOL_CGROUPS_MAX];
-	int r = view ? mnt_clone_slices(&warden->cgroups, views, reterr) : 0;
+	int r = finish_share(opening, reterr);
 
+	if (r == 0 && view)
+		r = mnt_clone_slices(&warden->cgroups, views, reterr);
 	if (r < 0)
 		return r;
 	r = sandbox_go(&warden->sandbox, views, count, reterr);
@@ -269,6 +284,18 @@ static int make_slices(struct opening *opening, struct failure *reterr)
 	return r;
 }
 
+/* Where the private directories are; the plan has those on disk first. */
+static int begin_share(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	int r = disk_tell(&warden->disk, &warden->sandbox, reterr);
+
+	if (r < 0)
+		return r;
+	return share_begin(&opening->share, &opening->plan, opening->login.uid, warden->info.id,
+			   &warden->sandbox, opening->deadline_ms, reterr);
+}
+
 /*
  * The sandbox, the registry and the user's slice. On v1 PID 1 starts first and does its mounts while
  * the rest is made, which takes the kernel as long (and has no copy of the socket that is made after it,
@@ -282,10 +309,14 @@ static int make_sandbox(struct opening *opening, struct failure *reterr)
 
 	if (r == 0)
 		r = register_session(opening, reterr);
+	if (r == 0 && !born_in_slice)
+		r = begin_share(opening, reterr);
 	if (r == 0)
 		r = make_slices(opening, reterr);
 	if (r == 0 && born_in_slice)
 		r = start_sandbox(opening, reterr);
+	if (r == 0 && born_in_slice)
+		r = begin_share(opening, reterr);
 	return r;
 }
 
@@ -311,8 +342,10 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 {
 	struct message_reply *reply = &opening->reply;
 	const struct cgroup_set *cgroups = &opening->warden.cgroups;
-	int r = sandbox_identify(&opening->warden.sandbox, opening->deadline_ms, reterr);
+	int r = opening->share.visits ? finish_share(opening, reterr) : 0;
 
+	if (r == 0)
+		r = sandbox_identify(&opening->warden.sandbox, opening->deadline_ms, reterr);
 	if (r == 0)
 		r = cgroup_open_joins(cgroups, opening->fds + 1, reterr);
 	if (r < 0)

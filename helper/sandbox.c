@@ -71,7 +71,7 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 	/* A helper that is killed takes this along; the link does the same later. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return failure_set(reterr, errno, "tie the sandbox to its helper");
-	r = mnt_apply(birth->plan, birth->login, reterr);
+	r = mnt_apply(birth->plan, birth->login, birth->go_fd, reterr);
 	if (r == 0 && hostname && sethostname(hostname, strlen(hostname)) < 0)
 		r = failure_set(reterr, errno, "set the host name \"%s\"", hostname);
 	/* What takes time goes before the wait, beside the helper's work on the cgroups. */

@@ -12,9 +12,11 @@
 
 #include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
+#include "core/policy_file.h"
 #include "core/policy_store.h"
 #include "core/registry.h"
 #include "core/sys.h"
+#include "helper/disk.h"
 
 #define SWEEP_WAIT_MS 5000 /* for one user: processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
@@ -73,6 +75,25 @@ static int sweep_users(void)
 	return result;
 }
 
+/* Below the policy's tmp_root; below the default one if there is no good policy. */
+static int sweep_disk(void)
+{
+	struct policy_errors errors = {0};
+	struct policy_sources sources = {0};
+	struct policy *policy = NULL;
+	const char *tmp_root = CARREL_STATE "/tmp";
+
+	if (policy_sources_read(CARREL_POLICY, &errors, &sources) == 0 &&
+	    policy_parse(sources.files, sources.count, &errors, &policy) == 0)
+		tmp_root = policy->host[KEY_HOST_TMP_ROOT].words[0];
+	int result = disk_sweep(tmp_root);
+
+	policy_free(policy);
+	policy_sources_free(&sources);
+	policy_errors_free(&errors);
+	return result;
+}
+
 int sweep_all(void)
 {
 	policy_store_sweep(CARREL_STATE);
@@ -83,7 +104,9 @@ int sweep_all(void)
 		(void)poll(NULL, 0, SWEEP_AGAIN_MS);
 		result = sweep_users();
 	}
-	return result < 0;
+	int disk_result = sweep_disk();
+
+	return result < 0 || disk_result < 0;
 }
 
 /* The warden's pid in a socket's name (registry_listen), 0: there is none. */

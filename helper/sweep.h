@@ -5,7 +5,8 @@
 #ifndef CARREL_SWEEP_H
 #define CARREL_SWEEP_H
 
-/* Sockets of dead wardens, cgroups of users without a sandbox, empty registry directories. 0 or 1. */
+/* Sockets of dead wardens, cgroups of users without a sandbox, empty registry directories, private
+ * directories on disk. 0 or 1. */
 int sweep_all(void);
 
 /*

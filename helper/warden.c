@@ -17,6 +17,7 @@
 #include "core/registry.h"
 #include "core/sys.h"
 #include "helper/answer.h"
+#include "helper/share.h"
 #include "helper/shed.h"
 #include "helper/sweep.h"
 
@@ -30,7 +31,8 @@
 void warden_init(struct warden *warden)
 {
 	memset(warden, 0, sizeof(*warden));
-	warden->module_fd = warden->leader_fd = warden->listen_fd = -1;
+	warden->module_fd = warden->leader_fd = warden->listen_fd = warden->share_fd = -1;
+	warden->disk.tmp = TMP_DISK_NONE;
 	warden->sandbox =
 		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
 }
@@ -112,6 +114,8 @@ static pid_t live_leader(const struct warden *warden)
 /* Kill PID 1, and with it everything inside. */
 static void kill_sandbox(struct warden *warden)
 {
+	/* Nobody is to share it any more: as long as it is open, the tmpfs lives. */
+	close_fd(&warden->share_fd);
 	/* Either ends it. */
 	close_fd(&warden->sandbox.link_fd);
 	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
@@ -149,6 +153,8 @@ static int remove_locked(struct warden *warden, struct registry_user *user, stru
 	bool others = true;
 	int r = registry_unlink(user, warden->info.id, reterr);
 
+	/* Who has connected before, and waits for an answer, learns now that there is none to come. */
+	close_fd(&warden->listen_fd);
 	if (r == 0)
 		r = registry_any(user, &others, reterr);
 	if (r == 0 && !others)
@@ -268,6 +274,9 @@ void warden_run(struct warden *warden, bool log_end)
 
 	if (!(warden->info.namespaces & (1U << NS_PID)))
 		keep |= UINT64_C(1) << CAP_KILL;
+	/* To remove a file from somebody's sticky directory. */
+	if (warden->disk.tmp_root)
+		keep |= UINT64_C(1) << CAP_FOWNER;
 	if (caps_empty_bounding(&failure) < 0 || caps_keep_only(keep, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	catch_term();
@@ -285,6 +294,7 @@ void warden_run(struct warden *warden, bool log_end)
 	remove_all(warden);
 	if (idle)
 		await_end(warden);
+	disk_close(&warden->disk, warden->info.uid, warden->info.id);
 	if (log_end)
 		log_end_line(warden, &usage);
 	sweep_some();
@@ -292,8 +302,11 @@ void warden_run(struct warden *warden, bool log_end)
 
 void warden_abort(struct warden *warden)
 {
+	close_fd(&warden->listen_fd);
+	close_fd(&warden->share_fd);
 	/* The caller's processes can't be inside yet, or have just been told to leave. */
 	sandbox_destroy(&warden->sandbox);
 	if (warden->info.id[0] != '\0')
 		remove_all(warden);
+	disk_close(&warden->disk, warden->info.uid, warden->info.id);
 }

@@ -12,6 +12,7 @@
 #include "core/cgroup.h"
 #include "core/match.h"
 #include "core/protocol.h"
+#include "helper/disk.h"
 #include "helper/sandbox.h"
 
 struct warden {
@@ -19,6 +20,8 @@ struct warden {
 	int leader_fd; /* pidfd of the caller */
 	int listen_fd; /* in the registry */
 	struct message_info info; /* what queries are answered with */
+	int share_fd; /* root of the tmpfs that the user's sandboxes share (share.h), or -1 */
+	struct disk disk;
 	struct sandbox sandbox;
 	struct cgroup_set cgroups;
 	struct cgroup_usage usage_at_start;

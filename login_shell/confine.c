@@ -117,7 +117,7 @@ __attribute__((noreturn)) static void be_born(const struct birth *birth)
 {
 	struct failure failure = {0};
 
-	if (mnt_apply(birth->plan, birth->login, &failure) == 0 &&
+	if (mnt_apply(birth->plan, birth->login, -1, &failure) == 0 &&
 	    caps_empty_bounding(&failure) == 0)
 		(void)pid1_become(birth->init_fd, birth->link_fd, birth->ready_fd, &failure);
 	if (write(birth->ready_fd, &failure, sizeof(failure)) < 0)
@@ -215,7 +215,7 @@ int confine(const struct plan *plan, const struct login *login, int *ret_link_fd
 	if (plan->namespaces & BIT(NS_PID))
 		return start_init(&birth, ret_link_fd, reterr);
 	/* mnt_apply() does nothing without a mount namespace: there are no steps then. */
-	r = mnt_apply(plan, login, reterr);
+	r = mnt_apply(plan, login, -1, reterr);
 	if (r == 0)
 		r = drop_all(reterr);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <pwd.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "core/identity.h"
 #include "core/session.h"
@@ -114,9 +115,10 @@ static int open_session(pam_handle_t *pamh, const struct passwd *passwd,
 	}
 	/*
 	 * From a pid namespace the user's systemd has no pid, which systemctl(1) refuses when it calls on
-	 * it directly; through the user's bus it does not look. Without effect where systemd does not run.
+	 * it directly; through the user's bus it does not look. sd_booted(3)'s test: elsewhere a login's
+	 * environment stays what it was.
 	 */
-	if (session_has_own_pids(session))
+	if (session_has_own_pids(session) && access("/run/systemd/system", F_OK) == 0)
 		(void)pam_putenv(pamh, "SYSTEMCTL_FORCE_BUS=1");
 	if (options->debug)
 		pam_syslog(pamh, LOG_DEBUG, "session of %s is in sandbox %s", passwd->pw_name,

@@ -54,6 +54,10 @@ static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 		return sizeof(struct message_query_sessions);
 	case MESSAGE_SESSIONS:
 		return sizeof(struct message_sessions);
+	case MESSAGE_TMP:
+		return sizeof(struct message_tmp);
+	case MESSAGE_TMP_DONE:
+		return sizeof(struct message_tmp_done);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -161,6 +165,8 @@ static int check(const char *bytes, size_t size, enum message_type type)
 		check_reply((const struct message_reply *)bytes);
 	else if (type == MESSAGE_INFO)
 		check_info((const struct message_info *)bytes);
+	else if (type == MESSAGE_TMP)
+		require(((const struct message_tmp *)bytes)->place <= TMP_DISK, "a place");
 	else if (type == MESSAGE_READY)
 		require(ENDS(((const struct message_ready *)bytes)->text), "its text ends");
 	else if (type == MESSAGE_SESSIONS)
@@ -231,7 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	enum message_type type = (enum message_type)(data[0] % MESSAGE_SESSIONS + MESSAGE_SPAWNED);
+	enum message_type type = (enum message_type)(data[0] % MESSAGE_TMP_DONE + MESSAGE_SPAWNED);
 	unsigned int flags = data[1];
 	size_t length;
 	_free_ char *bytes = make(type, flags, data + 2, size - 2, &length);

@@ -30,7 +30,8 @@ session_start one in "$USER_A"
 session_start two in "$USER_A"
 expect_differ "$(session_do one readlink /proc/self/ns/pid)" \
 	"$(session_do two readlink /proc/self/ns/pid)" "pid namespaces"
-expect_equal "$(session_do one touch /tmp/one)$(session_do two ls -A /tmp)" "" "the other's /tmp"
+expect_differ "$(session_do one readlink /proc/self/ns/mnt)" \
+	"$(session_do two readlink /proc/self/ns/mnt)" "mount namespaces"
 session_end one
 expect_output "$UID_A" session_do two id -u
 session_end two

@@ -195,6 +195,7 @@ else
 fi
 
 case_ "20 logins at once"
+policy_write '[default]' 'tmp_scope = session'
 pids=
 mkdir -m 1777 "$SCRATCH/arrived"
 # Each stays until all are in: an ended namespace's number may be given to the next.
@@ -211,6 +212,7 @@ for pid in $pids; do
 done
 expect_equal "$(cat "$SCRATCH"/many.* | cut -d' ' -f1 | sort -u)" 0 "files in /tmp at login"
 expect_equal "$(cat "$SCRATCH"/many.* | cut -d' ' -f2 | sort -u | wc -l)" 20 "different pid namespaces"
+policy_default
 wait_until 10 no_sandbox || fail_ "sandboxes left: $(warden_pids | wc -w)"
 
 case_ "a job left behind is gone after logout"

@@ -24,6 +24,18 @@ expect_differ "$(sed -n 2p <<<"$inner")" "$(ns_of $$ pid)" "the host's pid names
 grep -q "user-$UID_A.slice/carrel.slice/user-$UID_B.slice" <<<"$inner" ||
 	fail_ "B's slice is not below A's: $inner"
 
+case_ "case 25: B inside A's sandbox shares B's private directories, not A's"
+session_do outer "echo of-a >/tmp/of-a"
+session_start of_b in "$USER_B"
+session_do of_b "echo of-b >/tmp/of-b"
+expect_output of-b session_do outer "su $USER_B -c 'ls -A /tmp && touch /tmp/from-inside'"
+expect_output "$(printf 'from-inside\nof-b')" session_do of_b ls -A /tmp
+session_end of_b
+expect_output of-a session_do outer ls -A /tmp
+# The slice in A's is removed by B's last sandbox in there, if B has none elsewhere then.
+wait_until 5 eval '[ ! -e "$CARREL_RUN_DIR/$UID_B" ]' || fail_ "B is still there"
+session_do outer "su $USER_B -c true"
+
 case_ "after the inner logout its slice is gone, the outer session goes on"
 wait_until 5 eval '! slices | grep -q "user-$UID_B.slice"' || fail_ "left: $(slices)"
 expect_equal "$(session_do outer echo alive)" alive "the outer session"

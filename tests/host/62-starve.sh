@@ -91,7 +91,9 @@ attack_out "$STARVE fill 65536 /tmp/f; s=\$?; rm -f /tmp/f; exit \$s"
 session_start full "$ATTACK_IN" "$USER_A"
 expect_status 1 session_do full "$STARVE fill 65536 /tmp/f /var/tmp/f /dev/shm/f"
 expect_grep 'No space left' printf '%s' "$OUT"
-expect_output next ssh_in "$USER_A" 'echo next >/tmp/next && cat /tmp/next'
+expect_output next ssh_in "$USER_A" 'echo next'
+expect_fail ssh_in "$USER_A" 'head -c 100000 /dev/zero >/tmp/next'
+expect_output next ssh_in "$USER_A" 'rm /tmp/f && echo next >/tmp/next && cat /tmp/next'
 b_login
 session_do full 'rm -f /tmp/f /var/tmp/f /dev/shm/f' >/dev/null
 session_end full
@@ -108,7 +110,9 @@ attack_out "$STARVE symlinks 3000 /dev/shm; s=\$?; find /dev/shm -name 'flood-*'
 session_start flood "$ATTACK_IN" "$USER_A"
 expect_status 1 session_do flood "$STARVE symlinks 3000 /tmp /dev/shm /var/tmp"
 expect_grep 'No space left' printf '%s' "$OUT"
-expect_output next ssh_in "$USER_A" 'echo next >/tmp/next && cat /tmp/next'
+expect_output next ssh_in "$USER_A" 'echo next'
+expect_fail ssh_in "$USER_A" ': >/tmp/next'
+expect_output next ssh_in "$USER_A" 'find /tmp -name "flood-*" -delete; echo next >/tmp/next && cat /tmp/next'
 b_login
 session_do flood 'find /tmp /dev/shm /var/tmp -name "flood-*" -delete' >/dev/null
 session_end flood

@@ -209,7 +209,9 @@ cp -p "$SCRATCH/passwd" /etc/passwd
 policy_default
 
 case_ "case 45: 50 parallel logins and logouts of one user"
-# Each makes the same name in /tmp. Outside they collide, inside each has its own place, whole.
+# Each makes the same name in /tmp. Outside they collide, inside each has its own place, whole. (Where the
+# user's sessions share theirs: 55-tmp.sh.)
+policy_write '[default]' 'tmp_scope = session'
 parallel()
 {
 	local host=$1 i
@@ -233,6 +235,7 @@ start=$(milliseconds)
 parallel "$ATTACK_IN"
 note_ "50 parallel logins took $(($(milliseconds) - start)) ms"
 expect_equal "$whole whole, $collided collided" "50 whole, 0 collided" "logins"
+policy_default
 rm -rf /tmp/only-one /dev/shm/only-one
 no_trace
 

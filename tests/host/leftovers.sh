@@ -17,7 +17,7 @@ leftovers_files()
 {
 	find /tmp /var/tmp /dev/shm /dev/mqueue /home "$CHECK_RUN/carrel" -mindepth 1 \
 		-not -path '/home/*/*' 2>/dev/null
-	[ ! -d "$STATE" ] || find "$STATE" -mindepth 1 -not -name policy
+	[ ! -d "$STATE" ] || find "$STATE" -mindepth 1 -not -path "$STATE/policy" -not -path "$STATE/tmp"
 }
 
 # Everything below the stage but the runner's own part and the servers; users' processes; wardens.

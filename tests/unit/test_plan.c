@@ -114,11 +114,17 @@ static void assert_word_refused(enum policy_key key, const char *word, const cha
 static void describe(const struct plan *plan, char *text, size_t size)
 {
 	static const char *const names[] = {
-		[STEP_PROPAGATION] = "propagation", [STEP_TMPFS] = "tmpfs",
-		[STEP_TMP_DIR] = "tmp-dir",	    [STEP_PROC] = "proc",
-		[STEP_MQUEUE] = "mqueue",	    [STEP_CGROUP_VIEW] = "cgroup-view",
-		[STEP_HIDE_HOMES] = "hide-homes",   [STEP_BIND] = "bind",
-		[STEP_READ_ONLY] = "read-only",	    [STEP_HIDE] = "hide",
+		[STEP_PROPAGATION] = "propagation",
+		[STEP_TMPFS] = "tmpfs",
+		[STEP_TMP_DIR] = "tmp-dir",
+		[STEP_PROC] = "proc",
+		[STEP_TMP_DISK] = "tmp-disk",
+		[STEP_MQUEUE] = "mqueue",
+		[STEP_CGROUP_VIEW] = "cgroup-view",
+		[STEP_HIDE_HOMES] = "hide-homes",
+		[STEP_BIND] = "bind",
+		[STEP_READ_ONLY] = "read-only",
+		[STEP_HIDE] = "hide",
 	};
 	size_t used = 0;
 
@@ -156,8 +162,8 @@ static void assert_steps(const char *text, const char *expected)
 static void the_default_steps(void **state)
 {
 	(void)state;
-	assert_steps("", "propagation tmpfs tmp-dir:/tmp tmp-dir:/var/tmp tmp-dir:/dev/shm proc "
-			 "mqueue cgroup-view");
+	assert_steps("", "propagation proc tmpfs tmp-dir:/tmp<-tmp tmp-dir:/var/tmp<-var-tmp "
+			 "tmp-dir:/dev/shm<-dev-shm mqueue cgroup-view");
 }
 
 static void all_steps_in_their_order(void **state)
@@ -173,7 +179,7 @@ static void all_steps_in_their_order(void **state)
 		     "namespaces = ipc pid mount\n"
 		     "[host]\n"
 		     "home_roots = /home /srv/home\n",
-		     "propagation tmpfs tmp-dir:/tmp proc mqueue cgroup-view "
+		     "propagation proc tmpfs tmp-dir:/tmp<-tmp mqueue cgroup-view "
 		     "hide-homes:/home<-/home/alice hide-homes:/srv/home bind:/srv/b<-/srv/a "
 		     "bind:/srv/d<-/srv/c:ro read-only:/srv/y hide:/srv/x hide:/srv/z");
 }
@@ -228,9 +234,61 @@ static void private_directories_are_apart(void **state)
 	(void)state;
 	assert_steps("[default]\nprivate_tmp = /tmp /tmp-x /tmp\nnamespaces = mount\n"
 		     "[host]\ncgroup = none\n",
-		     "propagation tmpfs tmp-dir:/tmp tmp-dir:/tmp-x");
+		     "propagation tmpfs tmp-dir:/tmp<-tmp tmp-dir:/tmp-x<-tmp\\-x");
 	assert_refused("[default]\nprivate_tmp = /tmp /tmp-x /tmp/y\n", "private_tmp", "/tmp/y");
 	assert_refused("[default]\nprivate_tmp = /tmp/y /tmp-x /tmp\n", POLICY_NAME ":2", "/tmp/y");
+}
+
+static void names_of_private_directories_differ(void **state)
+{
+	(void)state;
+	/* In pairs that a plain '-' for '/' would take for one. */
+	assert_steps("[default]\nnamespaces = mount\n[host]\ncgroup = none\n"
+		     "[user alice]\nprivate_tmp = /a/b /a-b /a\\b /a\\-b /a/-b /a-/b /-/-\n",
+		     "propagation tmpfs tmp-dir:/a/b<-a-b tmp-dir:/a-b<-a\\-b "
+		     "tmp-dir:/a\\b<-a\\\\b tmp-dir:/a\\-b<-a\\\\\\-b tmp-dir:/a/-b<-a-\\-b "
+		     "tmp-dir:/a-/b<-a\\--b tmp-dir:/-/-<-\\--\\-");
+}
+
+static void shared_memory_is_never_on_disk(void **state)
+{
+	(void)state;
+	assert_steps("[default]\ntmp_store = disk\nnamespaces = mount\n[host]\ncgroup = none\n"
+		     "[user alice]\nprivate_tmp = /tmp /dev/shm /var/tmp\n",
+		     "propagation tmp-disk tmp-dir:/tmp<-tmp tmp-dir:/var/tmp<-var-tmp "
+		     "tmpfs tmp-dir:/dev/shm<-dev-shm");
+	assert_steps("[default]\ntmp_store = disk\nnamespaces = mount\nprivate_tmp = /dev/shm\n"
+		     "[host]\ncgroup = none\n",
+		     "propagation tmpfs tmp-dir:/dev/shm<-dev-shm");
+	assert_steps("[default]\ntmp_store = disk\nnamespaces = mount\nprivate_tmp = /tmp\n"
+		     "[host]\ncgroup = none\n",
+		     "propagation tmp-disk tmp-dir:/tmp<-tmp");
+}
+
+static void memory_beside_a_disk_is_bounded(void **state)
+{
+	_planned_ struct planned memory = plan_text("[default]\ntmp_size = max\n"
+						    "tmp_inodes = max\n");
+	_planned_ struct planned disk = plan_text("[default]\ntmp_store = disk\ntmp_size = max\n"
+						  "tmp_inodes = max\n[host]\ntmp_root = /srv/t\n");
+	_planned_ struct planned small = plan_text("[default]\ntmp_store = disk\ntmp_size = 1M\n"
+						   "tmp_inodes = 50\ntmp_scope = session\n");
+
+	(void)state;
+	assert_true(memory.plan.tmpfs_size == CONVERT_MAX);
+	assert_true(memory.plan.tmpfs_inodes == CONVERT_MAX);
+	assert_int_equal(memory.plan.tmp_scope, TMP_SCOPE_USER);
+	assert_int_equal(memory.plan.tmp_store, TMP_STORE_MEMORY);
+	assert_string_equal(memory.plan.tmp_root, CARREL_STATE "/tmp");
+	assert_true(disk.plan.tmp_size == CONVERT_MAX && disk.plan.tmp_inodes == CONVERT_MAX);
+	assert_true(disk.plan.tmpfs_size <= facts.memory_total / 4 &&
+		    disk.plan.tmpfs_size > facts.memory_total / 4 - facts.page_size);
+	assert_int_equal(disk.plan.tmpfs_inodes, 100000);
+	assert_int_equal(disk.plan.tmp_store, TMP_STORE_DISK);
+	assert_string_equal(disk.plan.tmp_root, "/srv/t");
+	assert_int_equal(small.plan.tmpfs_size, 1 << 20);
+	assert_int_equal(small.plan.tmpfs_inodes, 50);
+	assert_int_equal(small.plan.tmp_scope, TMP_SCOPE_SESSION);
 }
 
 static void kernel_file_systems_stay_whole(void **state)
@@ -254,7 +312,7 @@ static void kernel_file_systems_stay_whole(void **state)
 	assert_steps(
 		"[default]\nprivate_tmp = /procure /system\nhide = /proc2\nnamespaces = mount\n"
 		"[host]\ncgroup = none\n",
-		"propagation tmpfs tmp-dir:/procure tmp-dir:/system hide:/proc2");
+		"propagation tmpfs tmp-dir:/procure<-procure tmp-dir:/system<-system hide:/proc2");
 	/* /sys holds things that are worth hiding. */
 	assert_steps("[default]\nprivate_tmp = no\nhide = /sys/kernel/debug\nnamespaces = mount\n"
 		     "[host]\ncgroup = none\n",
@@ -550,6 +608,9 @@ int main(void)
 		cmocka_unit_test(steps_come_with_their_namespace),
 		cmocka_unit_test(a_service_manager_keeps_its_pids),
 		cmocka_unit_test(private_directories_are_apart),
+		cmocka_unit_test(names_of_private_directories_differ),
+		cmocka_unit_test(shared_memory_is_never_on_disk),
+		cmocka_unit_test(memory_beside_a_disk_is_bounded),
 		cmocka_unit_test(kernel_file_systems_stay_whole),
 		cmocka_unit_test(the_own_home_is_shown),
 		cmocka_unit_test(percentages_are_of_the_memory_in_whole_pages),

@@ -93,7 +93,7 @@ static void test_empty(void **state)
 		assert_int_equal(value->line, 0);
 	}
 	assert_int_equal(policy->defaults[KEY_SANDBOX].number, 1);
-	assert_int_equal(policy->defaults[KEY_TMP_SCOPE].number, TMP_SCOPE_SESSION);
+	assert_int_equal(policy->defaults[KEY_TMP_SCOPE].number, TMP_SCOPE_USER);
 	assert_true(policy->defaults[KEY_TMP_SIZE].percent);
 	assert_string_equal(policy->defaults[KEY_PRIVATE_TMP].words[2], "/dev/shm");
 	assert_true(policy->defaults[KEY_CAPABILITIES].number == UINT64_MAX);
@@ -257,8 +257,8 @@ static void test_keys(void **state)
 	check_words("[default]\ncgroup = none\n", "a.conf:2: [default] cgroup:", "a key of [host]");
 	check_error("[default]\nnet = private\n",
 		    "a.conf:2: [default] net: not supported by this version");
-	check_error("[host]\ntmp_root = /x\n",
-		    "a.conf:2: [host] tmp_root: not supported by this version");
+	check_words("[default]\ntmp_root = /x\n",
+		    "a.conf:2: [default] tmp_root:", "a key of [host]");
 	check_words("[default]\ninstance = user\n",
 		    "a.conf:2: [default] instance:", "\"user\" is not supported by this version");
 	check_words("[user a\"\xff]\nk\x80 = 1\n",

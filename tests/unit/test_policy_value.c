@@ -110,8 +110,6 @@ static void test_unsupported(void **state)
 		assert_int_equal(policy_value_parse(key, "no", &value, why, sizeof(why)), -EINVAL);
 		assert_string_equal(why, "not supported by this version");
 	}
-	assert_int_equal(policy_value_parse(KEY_HOST_TMP_ROOT, "/x", &value, why, sizeof(why)),
-			 -EINVAL);
 }
 
 /* Keys ---------------------------------------------------------------------------------------- */
@@ -137,9 +135,13 @@ static void test_choices(void **state)
 	check_bad(KEY_INSTANCE, "user", "\"user\" is not supported by this version");
 	check_bad(KEY_INSTANCE, "users", "expected session, not \"users\"");
 	check_number(KEY_TMP_SCOPE, "session", TMP_SCOPE_SESSION);
-	check_bad(KEY_TMP_SCOPE, "user", "not supported by this version");
+	check_number(KEY_TMP_SCOPE, "user", TMP_SCOPE_USER);
+	check_bad(KEY_TMP_SCOPE, "host", "expected user or session");
 	check_number(KEY_TMP_STORE, "memory", TMP_STORE_MEMORY);
-	check_bad(KEY_TMP_STORE, "disk", "not supported by this version");
+	check_number(KEY_TMP_STORE, "disk", TMP_STORE_DISK);
+	check_bad(KEY_TMP_STORE, "tape", "expected memory or disk");
+	check_bad(KEY_HOST_TMP_ROOT, "tmp", "an absolute path");
+	check_bad(KEY_HOST_TMP_ROOT, "/a/../b", "an absolute path");
 	check_number(KEY_PROC, "own", PROC_OWN);
 	check_number(KEY_PROC, "invisible", PROC_INVISIBLE);
 	check_bad(KEY_PROC, "own invisible", "expected own or invisible");

@@ -26,6 +26,8 @@ union any {
 	struct message_ready ready;
 	struct message_info info;
 	struct message_sessions sessions;
+	struct message_tmp tmp;
+	struct message_tmp_done tmp_done;
 };
 
 static size_t size_of(enum message_type type)
@@ -43,6 +45,10 @@ static size_t size_of(enum message_type type)
 		return sizeof(struct message_query_sessions);
 	case MESSAGE_SESSIONS:
 		return sizeof(struct message_sessions);
+	case MESSAGE_TMP:
+		return sizeof(struct message_tmp);
+	case MESSAGE_TMP_DONE:
+		return sizeof(struct message_tmp_done);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -81,10 +87,10 @@ static int check(const void *message, size_t size, enum message_type type)
 static void every_type_is_taken_as_itself_alone(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_SESSIONS; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		_free_ void *message = make((enum message_type)type);
 
-		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_SESSIONS; due++) {
+		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_TMP_DONE; due++) {
 			int r = check(message, size_of((enum message_type)type),
 				      (enum message_type)due);
 
@@ -96,7 +102,7 @@ static void every_type_is_taken_as_itself_alone(void **state)
 static void every_shorter_size_is_refused(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		_free_ char *message = make((enum message_type)type);
 
 		for (size_t size = 0; size < size_of((enum message_type)type); size++) {
@@ -113,7 +119,7 @@ static void every_shorter_size_is_refused(void **state)
 static void the_size_in_the_head_must_agree(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		_free_ union any *any = make((enum message_type)type);
 		size_t size = size_of((enum message_type)type);
 
@@ -150,7 +156,7 @@ static void another_version_is_said_to_be_one(void **state)
 
 static void types_out_of_range_are_refused(void **state)
 {
-	static const uint16_t types[] = {0, MESSAGE_INFO + 1, 255, UINT16_MAX};
+	static const uint16_t types[] = {0, MESSAGE_TMP_DONE + 1, 255, UINT16_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -223,6 +229,9 @@ static const struct {
 	const char *name;
 } numbers[] = {
 	NUMBER(MESSAGE_REQUEST, message_request, timeout_ms, UINT32_MAX, 0),
+	NUMBER(MESSAGE_TMP, message_tmp, place, TMP_DISK, TMP_DISK + 1),
+	NUMBER(MESSAGE_TMP_DONE, message_tmp_done, gone, 1, 2),
+	NUMBER(MESSAGE_TMP_DONE, message_tmp_done, kept, 1, 2),
 	NUMBER(MESSAGE_REQUEST, message_request, debug, 1, 2),
 	NUMBER(MESSAGE_REQUEST, message_request, uid, UINT32_MAX - 1, UINT32_MAX),
 	NUMBER(MESSAGE_REQUEST, message_request, gid, UINT32_MAX - 1, UINT32_MAX),
@@ -442,7 +451,7 @@ static void send_good(const struct wire *wire, enum message_type type, const int
 
 static void every_type_comes_through(void **state)
 {
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_INFO; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
 		send_good(*state, (enum message_type)type, NULL, 0);
 		assert_int_equal(receive(*state, (enum message_type)type, NULL, NULL), 0);
 	}
