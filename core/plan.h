@@ -74,6 +74,10 @@ struct plan {
 	bool no_new_privs;
 	uint64_t sessions_max; /* or CONVERT_MAX */
 	int oom_score_adj;
+	enum choice_instance instance;
+	bool linger; /* on_logout */
+	uint64_t runtime_max; /* seconds, or CONVERT_MAX */
+	bool notify; /* on the session's terminal */
 };
 
 /*
@@ -85,6 +89,12 @@ int plan_build(const struct effective *effective, const struct login *login,
 	       const struct plan_facts *facts, const char *host_name, struct plan *ret_plan,
 	       struct failure *reterr);
 void plan_free(struct plan *plan);
+
+/*
+ * A hash of what the sandbox is made as: namespaces, mounts, host name. Not of what can follow a change
+ * of the policy while it lives: limits, and what each login is given.
+ */
+uint64_t plan_shape(const struct plan *plan);
 
 /* Is any limit set (so that a slice without a working controller must refuse the login)? */
 bool plan_has_limits(const struct plan *plan);

@@ -21,8 +21,10 @@ static const struct {
 	[MESSAGE_QUERY] = {"query", sizeof(struct message_plain)},
 	[MESSAGE_INFO] = {"info", sizeof(struct message_info)},
 	[MESSAGE_GO] = {"go", sizeof(struct message_plain)},
+	[MESSAGE_ADOPT] = {"adopt", sizeof(struct message_adopt)},
+	[MESSAGE_ADOPTED] = {"adopted", sizeof(struct message_adopted)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_GO + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_ADOPTED + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {
@@ -62,7 +64,7 @@ static size_t due_size(const void *bytes, size_t size, enum message_type type)
 
 static bool reply_good(const struct message_reply *reply)
 {
-	if (reply->verdict > REPLY_CONFINED || reply->notice > NOTICE_SESSIONS_MAX ||
+	if (reply->verdict > REPLY_RETRY || reply->notice > NOTICE_SESSIONS_MAX ||
 	    reply->no_new_privs > 1 || reply->cgroup_count > PROTOCOL_CGROUPS_MAX ||
 	    reply->oom_score_adj < -1000 || reply->oom_score_adj > 1000)
 		return false;
@@ -84,6 +86,23 @@ static bool info_good(const struct message_info *info)
 	       ends(info->memory_dir, sizeof(info->memory_dir)) &&
 	       ends(info->cpu_dir, sizeof(info->cpu_dir)) &&
 	       ends(info->pids_dir, sizeof(info->pids_dir));
+}
+
+static bool adopt_good(const struct message_adopt *adopt)
+{
+	const struct login_terms *terms = &adopt->terms;
+
+	return adopt->anyway <= 1 && adopt->leader_pid > 0 && adopt->uid != UINT32_MAX &&
+	       terms->no_new_privs <= 1 && terms->linger <= 1 && terms->notify <= 1 &&
+	       terms->oom_score_adj >= -1000 && terms->oom_score_adj <= 1000 &&
+	       ends(adopt->service, sizeof(adopt->service)) &&
+	       ends(adopt->tty, sizeof(adopt->tty)) && ends(adopt->rhost, sizeof(adopt->rhost));
+}
+
+static bool adopted_good(const struct message_adopted *adopted)
+{
+	return adopted->verdict <= ADOPT_UNABLE && ends(adopted->id, sizeof(adopted->id)) &&
+	       ends(adopted->service, sizeof(adopted->service));
 }
 
 int protocol_check(const void *bytes, size_t size, enum message_type type, struct failure *reterr)
@@ -110,6 +129,10 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 		good = reply_good(bytes);
 	else if (type == MESSAGE_INFO)
 		good = info_good(bytes);
+	else if (type == MESSAGE_ADOPT)
+		good = adopt_good(bytes);
+	else if (type == MESSAGE_ADOPTED)
+		good = adopted_good(bytes);
 	else if (type == MESSAGE_READY)
 		good = ends(((const struct message_ready *)bytes)->text, FAILURE_TEXT_MAX);
 	if (!good)
@@ -237,6 +260,21 @@ int protocol_receive(int socket, enum message_type type, void *ret_message, size
 	memcpy(ret_fds, fds, sizeof(int) * count);
 	*ret_fd_count = count;
 	return 0;
+}
+
+int protocol_peek(int socket)
+{
+	struct message_head head;
+	ssize_t got;
+
+	do
+		got = recv(socket, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	if (got == 0)
+		return -ECONNRESET;
+	return got == (ssize_t)sizeof(head) ? head.type : -EPROTO;
 }
 
 int protocol_text(char *field, size_t size, const char *text)
