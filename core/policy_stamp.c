@@ -62,8 +62,8 @@ static bool add_file(struct stamp *stamp, int dir_fd, const char *name)
 static bool add_dropins(struct stamp *stamp, int dir_fd)
 {
 	_Alignas(struct dirent64) char entries[2048];
-	_close_ int fd = openat(dir_fd, DROPIN_DIR,
-				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_close_ int fd =
+		openat(dir_fd, DROPIN_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 	ssize_t size;
 

@@ -115,8 +115,8 @@ static bool has_changed(const struct adoption *adoption)
 	first.service = (char *)adoption->adopted.service;
 	if (opening_plan(opening, &first, &plan, &ignored) != 0)
 		return false;
-	bool same = plan.instance == INSTANCE_USER &&
-		    plan_shape(&plan) == adoption->adopt.terms.shape;
+	bool same =
+		plan.instance == INSTANCE_USER && plan_shape(&plan) == adoption->adopt.terms.shape;
 
 	plan_free(&plan);
 	return same;

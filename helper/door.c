@@ -248,6 +248,7 @@ static void hear_go(struct warden *warden, size_t index)
 	close_fd(&member->adopter_fd);
 	member->state = MEMBER_LIVE;
 	door_learn(&warden->door, &member->terms);
+	notify_start(&warden->notify, &warden->info, &warden->sessions);
 	if (reply_send_ready(member->socket, NULL) < 0)
 		sessions_remove(&warden->sessions, index);
 }

@@ -16,6 +16,7 @@
 #include "core/cleanup.h"
 #include "core/registry.h"
 #include "core/sys.h"
+#include "helper/runtime.h"
 #include "helper/shed.h"
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
@@ -31,6 +32,7 @@ void warden_init(struct warden *warden)
 {
 	memset(warden, 0, sizeof(*warden));
 	warden->leader_fd = warden->listen_fd = warden->door.fd = -1;
+	warden->notify = NOTIFY_NONE;
 	warden->sandbox =
 		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
 }
@@ -117,7 +119,8 @@ static void end_session(struct warden *warden, size_t index)
 
 	/* Of a sandbox that has one session the end is said once, with its figures. */
 	if (warden->pod)
-		syslog(LOG_INFO, "session of %s in sandbox %s ended: service=%s length=%lld:%02lld:%02lld",
+		syslog(LOG_INFO,
+		       "session of %s in sandbox %s ended: service=%s length=%lld:%02lld:%02lld",
 		       warden->info.user, warden->info.id, member->service ? member->service : "",
 		       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
 		       (long long)(seconds % 60));
@@ -135,9 +138,8 @@ static void hear_member(struct warden *warden, size_t index, bool leader_gone)
 	struct message_plain message;
 	struct failure failure;
 
-	if (leader_gone ||
-	    protocol_receive(member->socket, MESSAGE_CLOSE, &message, sizeof(message), NULL, NULL,
-			     0, &failure) == 0)
+	if (leader_gone || protocol_receive(member->socket, MESSAGE_CLOSE, &message,
+					    sizeof(message), NULL, NULL, 0, &failure) == 0)
 		end_session(warden, index);
 	else
 		close_fd(&member->socket);
@@ -206,21 +208,41 @@ static bool linger(struct warden *warden)
 	return false;
 }
 
-enum { POLL_INIT, POLL_LISTEN, POLL_DOOR, POLL_LINK, POLL_FIXED };
+enum {
+	POLL_INIT,
+	POLL_LISTEN,
+	POLL_DOOR,
+	POLL_LINK,
+	POLL_NOTIFY,
+	POLL_FIXED = POLL_NOTIFY + NOTIFY_KINDS
+};
+
+/* The earlier of two times, of which 0 is never. */
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms == 0 || (b_ms > 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
 
 /* Until something happens; NULL when there is nothing to look at. */
 static struct pollfd *await_events(struct warden *warden)
 {
-	const struct pollfd fixed[] = {
+	struct pollfd fixed[POLL_FIXED] = {
 		[POLL_INIT] = {.fd = warden->sandbox.init_pidfd, .events = POLLIN},
 		[POLL_LISTEN] = {.fd = warden->listen_fd, .events = POLLIN},
 		[POLL_DOOR] = {.fd = warden->door.fd, .events = POLLIN},
-		[POLL_LINK] = {.fd = warden->asked ? warden->sandbox.link_fd : -1, .events = POLLIN},
+		[POLL_LINK] = {.fd = warden->asked ? warden->sandbox.link_fd : -1,
+			       .events = POLLIN},
 	};
 	struct timespec wait = {.tv_sec = 0};
-	int64_t until_ms = warden->ask_again_ms;
+	int64_t now_ms = sys_now_ms();
+	int64_t until_ms = earlier(warden->ask_again_ms,
+				   runtime_attend(&warden->info, &warden->sessions, now_ms));
 	sigset_t none;
 	size_t count;
+
+	until_ms = earlier(until_ms, notify_attend(&warden->notify, &warden->info,
+						   &warden->sessions, now_ms));
+	notify_polls(&warden->notify, fixed + POLL_NOTIFY);
 	struct pollfd *polls = sessions_polls(&warden->sessions, fixed, POLL_FIXED, &count);
 
 	if (!polls)
@@ -242,6 +264,7 @@ static struct pollfd *await_events(struct warden *warden)
 /* Wait until the sandbox is to end: left by all, its PID 1 killed, or SIGTERM. */
 static void attend(struct warden *warden)
 {
+	notify_start(&warden->notify, &warden->info, &warden->sessions);
 	while (!asked_to_end && !linger(warden)) {
 		const struct pollfd *polls = await_events(warden);
 
@@ -254,6 +277,7 @@ static void attend(struct warden *warden)
 			return;
 		bool alone = polls[POLL_LINK].revents && hear_init(warden);
 
+		notify_hear(&warden->notify, polls + POLL_NOTIFY, sys_now_ms());
 		hear_members(warden, polls + POLL_FIXED);
 		if (polls[POLL_DOOR].revents)
 			door_accept(warden);

@@ -13,6 +13,7 @@
 #include "core/match.h"
 #include "core/protocol.h"
 #include "helper/door.h"
+#include "helper/notify.h"
 #include "helper/sandbox.h"
 #include "helper/sessions.h"
 
@@ -21,6 +22,7 @@ struct warden {
 	int listen_fd; /* in the registry */
 	struct door door; /* for those who join */
 	struct sessions sessions;
+	struct notify notify;
 	bool pod; /* instance=user */
 	bool linger; /* what the last that has left would have */
 	/* Of on_logout=linger: */

@@ -145,10 +145,10 @@ expect_differ "$OUT" "$(ns_of $$ uts)" "the uts namespace of a fresh one"
 expect_end
 
 case_ "a service that is to have other namespaces gets a sandbox of its own"
-pod_policy '[service other]' 'namespaces = mount ipc'
-pam_write other "$(pam_line)"
+pod_policy '[service apart]' 'namespaces = mount ipc'
+pam_write apart "$(pam_line)"
 session_start hold in "$USER_A"
-expect_grep '^open: PAM_SUCCESS' steps start="other:$USER_A" open run='readlink /proc/self/ns/pid' close end
+expect_grep '^open: PAM_SUCCESS' steps start="apart:$USER_A" open run='readlink /proc/self/ns/pid' close end
 expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$(ns_of $$ pid)" "the pid namespace of a service without one"
 session_end hold
 expect_end
@@ -159,7 +159,8 @@ groupadd later
 session_start hold in "$USER_A"
 expect_grep '^open: PAM_SUCCESS' steps start="joins:$USER_A" open close end
 usermod -aG later "$USER_A"
-expect_grep '^open: PAM_IGNORE' steps start="joins:$USER_A" open end
+expect_grep '^pid:' steps start="joins:$USER_A" open run='readlink /proc/self/ns/pid' end
+expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$(ns_of $$ pid)" "the pid namespace of who is left alone"
 session_end hold
 groupdel later
 expect_end

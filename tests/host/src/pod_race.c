@@ -86,7 +86,8 @@ static ino_t look(void)
 			_exit(access("/tmp/.", W_OK) || getppid() == 0 ? 3 : 0);
 		if (waitpid(inner, &status, 0) != inner || status != 0)
 			errx(3, "stranded: status %d", status);
-		if (stat("/proc/self/ns/pid", &st) || write(pipe_fds[1], &st.st_ino, sizeof(st.st_ino)) < 0)
+		if (stat("/proc/self/ns/pid", &st) ||
+		    write(pipe_fds[1], &st.st_ino, sizeof(st.st_ino)) < 0)
 			err(4, "stranded: /proc");
 		_exit(0);
 	}
