@@ -64,11 +64,12 @@ static uint64_t find_count(const char *text, const char *name)
 	return 0;
 }
 
-static bool is_v2(const struct message_info *info)
+/* Every v1 hierarchy has `tasks`, no v2 one has. */
+static bool is_v1(const char *dir)
 {
-	_close_ int fd = open_file(info->memory_dir, "memory.oom_control", O_PATH);
+	_close_ int fd = open_file(dir, "tasks", O_PATH);
 
-	return fd < 0;
+	return fd >= 0;
 }
 
 /* How often it has happened; on v2 this also makes the file ready to tell of the next time. */
@@ -77,7 +78,7 @@ static uint64_t read_count(const struct notify *notify, const struct message_inf
 {
 	char text[512];
 
-	if (kind == NOTIFY_MEMORY && notify->eventfd) {
+	if (kind == NOTIFY_MEMORY && notify->v1[kind]) {
 		_close_ int fd = open_file(info->memory_dir, "memory.oom_control", O_RDONLY);
 
 		return read_text(fd, text, sizeof(text)) ? find_count(text, "oom_kill") : 0;
@@ -129,8 +130,8 @@ void notify_start(struct notify *notify, const struct message_info *info,
 
 		if (notify->fds[i] >= 0 || read_limit(info, kind) == CONVERT_MAX)
 			continue;
-		notify->eventfd = kind == NOTIFY_MEMORY ? !is_v2(info) : notify->eventfd;
-		if (kind == NOTIFY_MEMORY && notify->eventfd)
+		notify->v1[i] = is_v1(directory(info, kind));
+		if (kind == NOTIFY_MEMORY && notify->v1[kind])
 			notify->fds[i] = watch_oom_v1(info);
 		else
 			notify->fds[i] =
@@ -146,8 +147,8 @@ void notify_polls(const struct notify *notify, struct pollfd *ret_polls)
 {
 	for (int i = 0; i < NOTIFY_KINDS; i++)
 		ret_polls[i] = (struct pollfd){
-			.fd = notify->look_ms[i] ? -1 : notify->fds[i],
-			.events = i == NOTIFY_MEMORY && notify->eventfd ? POLLIN : POLLPRI,
+			.fd = notify->look_ms[i] > 0 ? -1 : notify->fds[i],
+			.events = i == NOTIFY_MEMORY && notify->v1[i] ? POLLIN : POLLPRI,
 		};
 }
 
@@ -158,7 +159,7 @@ void notify_hear(struct notify *notify, const struct pollfd *polls, int64_t now_
 	for (int i = 0; i < NOTIFY_KINDS; i++) {
 		if (!polls[i].revents)
 			continue;
-		if (i == NOTIFY_MEMORY && notify->eventfd &&
+		if (i == NOTIFY_MEMORY && notify->v1[i] &&
 		    read(notify->fds[i], &ignored, sizeof(ignored)) < 0)
 			continue;
 		/* Not looked at again before: however many there are, they are told of together. */
@@ -241,6 +242,9 @@ int64_t notify_attend(struct notify *notify, const struct message_info *info,
 			notify->look_ms[i] = 0;
 			tell(notify, info, sessions, (enum notify_kind)i, now_ms);
 		}
+		if (notify->look_ms[i] == 0 && i == NOTIFY_PIDS && notify->v1[i] &&
+		    notify->fds[i] >= 0)
+			notify->look_ms[i] = now_ms + NOTIFY_PIDS_V1_MS;
 		if (notify->look_ms[i] > 0 && (next_ms == 0 || notify->look_ms[i] < next_ms))
 			next_ms = notify->look_ms[i];
 	}

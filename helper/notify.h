@@ -4,7 +4,8 @@
  * one for pids_max, the terminals of the sessions here are told in one sentence.
  *
  * The kernel says so without being asked (cgroups(7)): on v2 by memory.events and pids.events, on v1 by
- * an eventfd and pids.events; nothing wakes up while nothing happens. The slice is the user's, so each
+ * an eventfd and pids.events; nothing wakes up while nothing happens. But from Linux 6.11 on pids.events
+ * of v1 tells nobody: where pids_max is set there, it is looked at every NOTIFY_PIDS_V1_MS. The slice is the user's, so each
  * warden of the user's hears of it, and tells its own sessions. At most one sentence of a kind in
  * NOTIFY_PAUSE_MS.
  */
@@ -20,11 +21,12 @@
 
 #define NOTIFY_PAUSE_MS 5000
 #define NOTIFY_SETTLE_MS 100 /* v1: it says so before it kills */
+#define NOTIFY_PIDS_V1_MS 4000
 
 enum notify_kind { NOTIFY_MEMORY, NOTIFY_PIDS, NOTIFY_KINDS };
 
 struct notify {
-	bool eventfd; /* of NOTIFY_MEMORY, on v1 */
+	bool v1[NOTIFY_KINDS];
 	int fds[NOTIFY_KINDS]; /* -1: not watched */
 	uint64_t seen[NOTIFY_KINDS]; /* how often, as of the last look */
 	int64_t look_ms[NOTIFY_KINDS]; /* when to look and tell; 0: nothing to */

@@ -26,7 +26,8 @@ size_t runtime_steps(uint64_t runtime_max, struct runtime_step ret_steps[RUNTIME
 		(struct runtime_step){RUNTIME_WARN, runtime_max > LAST_WARNING
 							    ? end_ms - LAST_WARNING * 1000
 							    : end_ms / 2};
-	ret_steps[count++] = (struct runtime_step){RUNTIME_END, end_ms};
+	ret_steps[count++] = (struct runtime_step){RUNTIME_SAY, end_ms};
+	ret_steps[count++] = (struct runtime_step){RUNTIME_END, end_ms + RUNTIME_SAID_MS};
 	ret_steps[count++] =
 		(struct runtime_step){RUNTIME_KILL, end_ms + RUNTIME_GRACE_SECONDS * 1000};
 	return count;
@@ -63,7 +64,7 @@ static void warn(const struct message_info *info, const struct member *member, i
 	(void)terminal_tell(info, member, 1, line);
 }
 
-static void end(const struct message_info *info, const struct member *member)
+static void say(const struct message_info *info, const struct member *member)
 {
 	char max[32], line[200];
 
@@ -73,6 +74,10 @@ static void end(const struct message_info *info, const struct member *member)
 	(void)terminal_tell(info, member, 1, line);
 	syslog(LOG_INFO, "session of %s in sandbox %s: runtime_max of %s reached, ending it",
 	       info->user, info->id, max);
+}
+
+static void end(const struct message_info *info, const struct member *member)
+{
 	terminal_signal(info, member, SIGHUP);
 	(void)sys_pidfd_send_signal(member->leader_fd, SIGTERM);
 }
@@ -99,6 +104,8 @@ static int64_t attend_member(const struct message_info *info, struct member *mem
 		if (step->stage == RUNTIME_WARN)
 			warn(info, member,
 			     (int64_t)member->terms.runtime_max * 1000 - step->age_ms);
+		else if (step->stage == RUNTIME_SAY)
+			say(info, member);
 		else if (step->stage == RUNTIME_END)
 			end(info, member);
 		else

@@ -16,10 +16,11 @@
 #include "helper/sessions.h"
 
 #define RUNTIME_GRACE_SECONDS 10
+#define RUNTIME_SAID_MS 300 /* for the last words to reach who is far away */
 
 /* The stages of a session's life, as ages in milliseconds, in their order. Pure. */
-#define RUNTIME_STAGES 4
-enum runtime_stage { RUNTIME_WARN, RUNTIME_END, RUNTIME_KILL };
+#define RUNTIME_STAGES 5
+enum runtime_stage { RUNTIME_WARN, RUNTIME_SAY, RUNTIME_END, RUNTIME_KILL };
 struct runtime_step {
 	enum runtime_stage stage;
 	int64_t age_ms;

@@ -3,6 +3,7 @@
 -include tests/unit/unit.mk
 -include tests/unit/admin.mk
 -include tests/unit/pam.mk
+-include tests/unit/helper.mk
 -include tests/fuzz/fuzz.mk
 -include tests/host/host.mk
 -include tests/bench/bench.mk

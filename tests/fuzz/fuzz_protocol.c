@@ -198,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	enum message_type type = (enum message_type)(data[0] % MESSAGE_INFO + MESSAGE_SPAWNED);
+	enum message_type type = (enum message_type)(data[0] % MESSAGE_ADOPTED + MESSAGE_SPAWNED);
 	unsigned int flags = data[1];
 	size_t length;
 	_free_ char *bytes = make(type, flags, data + 2, size - 2, &length);
