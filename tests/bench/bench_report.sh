@@ -87,6 +87,15 @@ report_cycles() {
 	row process 'true alone' spawn_true 1 spawn_floor
 }
 
+report_join() {
+	heading 'open_session that joins, us' floor
+	row join 'floor' join_floor 1 join_floor
+	row join 'pam_carrel, instance=user' join_carrel 1 join_floor
+	heading 'close_session after a join, us' floor
+	row join_close 'floor' join_floor 2 join_floor
+	row join_close 'pam_carrel, instance=user' join_carrel 2 join_floor
+}
+
 report_ssh() {
 	heading 'ssh login, us' plain
 	row ssh 'without the module' ssh_plain 1 ssh_plain

@@ -38,6 +38,10 @@ static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 		return sizeof(struct message_ready);
 	case MESSAGE_INFO:
 		return sizeof(struct message_info);
+	case MESSAGE_ADOPT:
+		return sizeof(struct message_adopt);
+	case MESSAGE_ADOPTED:
+		return sizeof(struct message_adopted);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -99,6 +103,13 @@ static void check_reply(const struct message_reply *reply)
 			"a reply's cgroups end");
 }
 
+static void check_adopt(const struct message_adopt *adopt)
+{
+	require(ENDS(adopt->service) && ENDS(adopt->tty) && ENDS(adopt->rhost), "texts end");
+	require(adopt->leader_pid > 0 && adopt->terms.linger <= 1 && adopt->terms.notify <= 1,
+		"numbers are in range");
+}
+
 static void check_info(const struct message_info *info)
 {
 	require(ENDS(info->id) && ENDS(info->user) && ENDS(info->service) && ENDS(info->tty) &&
@@ -130,6 +141,8 @@ static int check(const char *bytes, size_t size, enum message_type type)
 		check_reply((const struct message_reply *)bytes);
 	else if (type == MESSAGE_INFO)
 		check_info((const struct message_info *)bytes);
+	else if (type == MESSAGE_ADOPT)
+		check_adopt((const struct message_adopt *)bytes);
 	else if (type == MESSAGE_READY)
 		require(ENDS(((const struct message_ready *)bytes)->text), "its text ends");
 	return 0;

