@@ -13,6 +13,7 @@
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/sweep.h"
 
 #define COUNT_WAIT_MS 200
 #define ATTEMPTS_MAX 50 /* with a warden that lives and closes without an answer */
@@ -229,6 +230,9 @@ static int try_once(struct opening *opening, struct failure *reterr)
 	switch ((enum adopt_verdict)adoption.adopted.verdict) {
 	case ADOPT_TAKEN:
 		r = hand_over(&adoption, reterr);
+		/* Should the warden have been killed just now, the slices are nobody's. */
+		if (r < 0)
+			sweep_user(opening->login.uid);
 		return r < 0 ? r : 1;
 	case ADOPT_FULL:
 		opening->reply.notice = NOTICE_SESSIONS_MAX;

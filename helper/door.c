@@ -82,7 +82,7 @@ static int find_peer(struct member *member)
 		return -EPERM;
 	len = sizeof(fd);
 	if (getsockopt(member->socket, SOL_SOCKET, SO_PEERPIDFD, &fd, &len) < 0)
-		fd = sys_pidfd_open(cred.pid);
+		fd = errno == ENOPROTOOPT ? sys_pidfd_open(cred.pid) : -1;
 	if (fd < 0)
 		return -errno;
 	member->leader_fd = fd;

@@ -196,7 +196,7 @@ report() {
 	local section
 	printf 'carrel benchmark: Linux %s, %s processors, %s rounds, %s s apart; load before %s\n' \
 		"$(uname -r)" "$(nproc)" "$RUNS" "$SPACING" "$load"
-	for section in cycles ssh memory parallel; do
+	for section in cycles join ssh memory parallel; do
 		wanted "$section" && "report_$section"
 	done
 	if [ -s "$work/leftovers" ]; then
