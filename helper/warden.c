@@ -27,6 +27,7 @@
 #define ASK_PAUSE_MS 1000 /* between questions to PID 1, doubling */
 #define ASK_PAUSE_MAX_MS 32000
 #define NO_MEMORY_PAUSE_MS 100
+#define SHED_PAUSE_MS 1000 /* without an event: who joins next finds the code still mapped */
 
 void warden_init(struct warden *warden)
 {
@@ -240,6 +241,7 @@ static struct pollfd *await_events(struct warden *warden)
 	sigset_t none;
 	size_t count;
 
+	until_ms = earlier(until_ms, warden->shed_ms);
 	until_ms = earlier(until_ms, notify_attend(&warden->notify, &warden->info,
 						   &warden->sessions, now_ms));
 	notify_polls(&warden->notify, fixed + POLL_NOTIFY);
@@ -256,9 +258,15 @@ static struct pollfd *await_events(struct warden *warden)
 		wait.tv_nsec = left_ms % 1000 * 1000000;
 	}
 	(void)sigemptyset(&none);
-	if (ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none) < 0)
-		return NULL;
-	return polls;
+	int ready = ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none);
+
+	if (ready == 0 && warden->shed_ms > 0 && sys_now_ms() >= warden->shed_ms) {
+		warden->shed_ms = 0;
+		shed_memory();
+	} else if (ready > 0) {
+		warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
+	}
+	return ready < 0 ? NULL : polls;
 }
 
 /* Wait until the sandbox is to end: left by all, its PID 1 killed, or SIGTERM. */
@@ -286,7 +294,6 @@ static void attend(struct warden *warden)
 			answer(warden);
 		if (alone && sessions_count(&warden->sessions) == 0)
 			return;
-		shed_memory();
 	}
 }
 

@@ -30,6 +30,7 @@ struct warden {
 	bool stale; /* somebody has been in since it was asked: its answer is void */
 	int64_t ask_again_ms; /* 0: no need */
 	int ask_pause_ms;
+	int64_t shed_ms; /* when to give memory back; 0: that has been done */
 	struct message_info info; /* what queries are answered with */
 	struct sandbox sandbox;
 	struct cgroup_set cgroups;
