@@ -93,7 +93,7 @@ static void check_request(const struct message_request *request, size_t size)
 
 static void check_reply(const struct message_reply *reply)
 {
-	require(reply->verdict <= REPLY_CONFINED && reply->notice <= NOTICE_SESSIONS_MAX &&
+	require(reply->verdict <= REPLY_RETRY && reply->notice <= NOTICE_SESSIONS_MAX &&
 			reply->cgroup_count <= PROTOCOL_CGROUPS_MAX &&
 			abs(reply->oom_score_adj) <= 1000,
 		"a reply's numbers");
