@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
@@ -111,6 +112,16 @@ static int watch_oom_v1(const struct message_info *info)
 	return steal_fd(&event);
 }
 
+/* Before Linux 6.11 pids.events of v1 tells as that of v2 does. */
+static bool is_silent(void)
+{
+	struct utsname name;
+	unsigned int version = 0, level = 0;
+
+	return uname(&name) < 0 || sscanf(name.release, "%u.%u", &version, &level) != 2 ||
+	       version > 6 || (version == 6 && level >= 11);
+}
+
 static bool is_wanted(const struct sessions *sessions)
 {
 	for (size_t i = 0; i < sessions->count; i++) {
@@ -131,6 +142,7 @@ void notify_start(struct notify *notify, const struct message_info *info,
 		if (notify->fds[i] >= 0 || read_limit(info, kind) == CONVERT_MAX)
 			continue;
 		notify->v1[i] = is_v1(directory(info, kind));
+		notify->silent = notify->v1[NOTIFY_PIDS] && is_silent();
 		if (kind == NOTIFY_MEMORY && notify->v1[kind])
 			notify->fds[i] = watch_oom_v1(info);
 		else
@@ -242,7 +254,7 @@ int64_t notify_attend(struct notify *notify, const struct message_info *info,
 			notify->look_ms[i] = 0;
 			tell(notify, info, sessions, (enum notify_kind)i, now_ms);
 		}
-		if (notify->look_ms[i] == 0 && i == NOTIFY_PIDS && notify->v1[i] &&
+		if (notify->look_ms[i] == 0 && i == NOTIFY_PIDS && notify->silent &&
 		    notify->fds[i] >= 0)
 			notify->look_ms[i] = now_ms + NOTIFY_PIDS_V1_MS;
 		if (notify->look_ms[i] > 0 && (next_ms == 0 || notify->look_ms[i] < next_ms))

@@ -21,12 +21,13 @@
 
 #define NOTIFY_PAUSE_MS 5000
 #define NOTIFY_SETTLE_MS 100 /* v1: it says so before it kills */
-#define NOTIFY_PIDS_V1_MS 4000
+#define NOTIFY_PIDS_V1_MS 5000
 
 enum notify_kind { NOTIFY_MEMORY, NOTIFY_PIDS, NOTIFY_KINDS };
 
 struct notify {
 	bool v1[NOTIFY_KINDS];
+	bool silent; /* pids.events has to be looked at */
 	int fds[NOTIFY_KINDS]; /* -1: not watched */
 	uint64_t seen[NOTIFY_KINDS]; /* how often, as of the last look */
 	int64_t look_ms[NOTIFY_KINDS]; /* when to look and tell; 0: nothing to */

@@ -260,7 +260,8 @@ static struct pollfd *await_events(struct warden *warden)
 	(void)sigemptyset(&none);
 	int ready = ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none);
 
-	if (ready == 0 && warden->shed_ms > 0 && sys_now_ms() >= warden->shed_ms) {
+	/* A look at something by the clock is no sign of a login to come. */
+	if (ready == 0 && sys_now_ms() >= warden->shed_ms) {
 		warden->shed_ms = 0;
 		shed_memory();
 	} else if (ready > 0) {
