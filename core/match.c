@@ -167,6 +167,17 @@ static int check_capabilities(const struct effective *effective, struct failure 
 			     reterr);
 }
 
+/* The last process of a sandbox is the last of its pid namespace. */
+static int check_linger(const struct effective *effective, struct failure *reterr)
+{
+	if (effective_number(effective, KEY_INSTANCE) != INSTANCE_USER ||
+	    effective_number(effective, KEY_ON_LOGOUT) != LOGOUT_LINGER ||
+	    (effective_number(effective, KEY_NAMESPACES) & BIT(NS_PID)))
+		return 0;
+	return contradiction(effective, KEY_NAMESPACES, "expected pid among them", KEY_ON_LOGOUT,
+			     reterr);
+}
+
 static int check(const struct effective *effective, struct failure *reterr)
 {
 	int r = check_mount(effective, reterr);
@@ -177,6 +188,8 @@ static int check(const struct effective *effective, struct failure *reterr)
 		r = check_memory(effective, reterr);
 	if (r == 0)
 		r = check_capabilities(effective, reterr);
+	if (r == 0)
+		r = check_linger(effective, reterr);
 	return r;
 }
 

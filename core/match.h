@@ -35,7 +35,7 @@ struct effective {
  * Returns 0, or -EINVAL with reterr where the keys contradict each other for this login: `mount` left
  * out of namespaces while private_tmp, hide, read_only, bind or hide_homes is set; hostname without
  * uts; memory_high above memory_max; capabilities that lack setuid, setgid or setpcap without
- * no_new_privs. The text names the key and the file:line that set it.
+ * no_new_privs; on_logout = linger with instance = user and without pid. The text names the key and the file:line that set it.
  */
 int match_login(const struct policy *policy, const struct login *login,
 		struct effective *ret_effective, struct failure *reterr);

@@ -570,6 +570,10 @@ static int build(const struct effective *effective, const struct login *login,
 	plan->no_new_privs = effective_number(effective, KEY_NO_NEW_PRIVS) != 0;
 	plan->sessions_max = effective_number(effective, KEY_SESSIONS_MAX);
 	plan->oom_score_adj = (int)(int64_t)effective_number(effective, KEY_OOM_SCORE_ADJ);
+	plan->instance = (enum choice_instance)effective_number(effective, KEY_INSTANCE);
+	plan->linger = effective_number(effective, KEY_ON_LOGOUT) == LOGOUT_LINGER;
+	plan->runtime_max = effective_number(effective, KEY_RUNTIME_MAX);
+	plan->notify = effective_number(effective, KEY_NOTIFY) == NOTIFY_TTY;
 	adapt_to_manager(login, plan);
 	r = build_tmp_limits(effective, facts, plan, reterr);
 	if (r == 0)

@@ -86,6 +86,10 @@ struct plan {
 	uint64_t sessions_max; /* or CONVERT_MAX */
 	bool manager; /* the user's own systemd, which is no session and counts as none */
 	int oom_score_adj;
+	enum choice_instance instance;
+	bool linger; /* on_logout */
+	uint64_t runtime_max; /* seconds, or CONVERT_MAX */
+	bool notify; /* on the session's terminal */
 };
 
 /*
@@ -104,6 +108,12 @@ void plan_free(struct plan *plan);
  */
 int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
 		  struct failure *reterr);
+
+/*
+ * A hash of what the sandbox is made as: namespaces, mounts, host name. Not of what can follow a change
+ * of the policy while it lives: limits, and what each login is given.
+ */
+uint64_t plan_shape(const struct plan *plan);
 
 /* Is any limit set (so that a slice without a working controller must refuse the login)? */
 bool plan_has_limits(const struct plan *plan);

@@ -10,6 +10,8 @@
 
 /* The order of each is that of its enum. */
 static const char *const instances[] = {"session", "user", NULL};
+static const char *const logouts[] = {"kill", "linger", NULL};
+static const char *const notices[] = {"tty", "no", NULL};
 static const char *const namespaces[] = {"mount", "pid", "ipc", "uts", "net", "cgroup", NULL};
 static const char *const tmp_scopes[] = {"user", "session", NULL};
 static const char *const tmp_stores[] = {"memory", "disk", NULL};
@@ -53,10 +55,13 @@ const struct policy_key_info policy_keys[POLICY_KEYS] = {
 	[KEY_INSTANCE] = {.name = "instance",
 			  .type = TYPE_CHOICE,
 			  .choices = instances,
-			  .choices_unsupported = BIT(INSTANCE_USER),
 			  .fallback = "session",
-			  .expected = "session"},
-	[KEY_ON_LOGOUT] = LATER("on_logout"),
+			  .expected = "session or user"},
+	[KEY_ON_LOGOUT] = {.name = "on_logout",
+			   .type = TYPE_CHOICE,
+			   .choices = logouts,
+			   .fallback = "kill",
+			   .expected = "kill or linger"},
 	[KEY_NAMESPACES] = {.name = "namespaces",
 			    .type = TYPE_CHOICES,
 			    .choices = namespaces,
@@ -146,14 +151,21 @@ const struct policy_key_info policy_keys[POLICY_KEYS] = {
 			      .max = 1000000,
 			      .fallback = "max",
 			      .expected = "a number from 1 to 1000000, or max"},
-	[KEY_RUNTIME_MAX] = LATER("runtime_max"),
+	[KEY_RUNTIME_MAX] = {.name = "runtime_max",
+			     .type = TYPE_TIME,
+			     .fallback = "max",
+			     .expected = "a time such as 90s, 10m, 8h or 2d, at least 1s, or max"},
 	[KEY_OOM_SCORE_ADJ] = {.name = "oom_score_adj",
 			       .type = TYPE_NUMBER,
 			       .min = -1000,
 			       .max = 1000,
 			       .fallback = "0",
 			       .expected = "a number from -1000 to 1000"},
-	[KEY_NOTIFY] = LATER("notify"),
+	[KEY_NOTIFY] = {.name = "notify",
+			.type = TYPE_CHOICE,
+			.choices = notices,
+			.fallback = "tty",
+			.expected = "tty or no"},
 	[KEY_SHELL] = {.name = "shell",
 		       .type = TYPE_PATH,
 		       .fallback = "/bin/bash",

@@ -77,6 +77,8 @@ enum policy_type {
 };
 
 enum choice_instance { INSTANCE_SESSION, INSTANCE_USER };
+enum choice_logout { LOGOUT_KILL, LOGOUT_LINGER };
+enum choice_notify { NOTIFY_TTY, NOTIFY_NO };
 enum choice_tmp_scope { TMP_SCOPE_USER, TMP_SCOPE_SESSION };
 enum choice_tmp_store { TMP_STORE_MEMORY, TMP_STORE_DISK };
 enum choice_proc { PROC_OWN, PROC_INVISIBLE };

@@ -26,8 +26,10 @@ static const struct {
 	[MESSAGE_TMP_QUERY] = {"query for private directories", sizeof(struct message_plain)},
 	[MESSAGE_TMP] = {"private directories", sizeof(struct message_tmp)},
 	[MESSAGE_TMP_DONE] = {"private directories done", sizeof(struct message_tmp_done)},
+	[MESSAGE_ADOPT] = {"adopt", sizeof(struct message_adopt)},
+	[MESSAGE_ADOPTED] = {"adopted", sizeof(struct message_adopted)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_TMP_DONE + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_ADOPTED + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {
@@ -80,7 +82,7 @@ static size_t due_size(const void *bytes, size_t size, enum message_type type)
 
 static bool reply_good(const struct message_reply *reply)
 {
-	if (reply->verdict > REPLY_CONFINED || reply->notice > NOTICE_FROZEN ||
+	if (reply->verdict > REPLY_RETRY || reply->notice > NOTICE_FROZEN ||
 	    reply->no_new_privs > 1 || reply->cgroup_count > PROTOCOL_CGROUPS_MAX ||
 	    reply->oom_score_adj < -1000 || reply->oom_score_adj > 1000)
 		return false;
@@ -124,6 +126,23 @@ static bool tmp_done_good(const struct message_tmp_done *done)
 	return done->gone <= 1 && done->kept <= 1;
 }
 
+static bool adopt_good(const struct message_adopt *adopt)
+{
+	const struct login_terms *terms = &adopt->terms;
+
+	return adopt->anyway <= 1 && adopt->leader_pid > 0 && adopt->uid != UINT32_MAX &&
+	       terms->no_new_privs <= 1 && terms->linger <= 1 && terms->notify <= 1 &&
+	       terms->oom_score_adj >= -1000 && terms->oom_score_adj <= 1000 &&
+	       ends(adopt->service, sizeof(adopt->service)) &&
+	       ends(adopt->tty, sizeof(adopt->tty)) && ends(adopt->rhost, sizeof(adopt->rhost));
+}
+
+static bool adopted_good(const struct message_adopted *adopted)
+{
+	return adopted->verdict <= ADOPT_UNABLE && ends(adopted->id, sizeof(adopted->id)) &&
+	       ends(adopted->service, sizeof(adopted->service));
+}
+
 int protocol_check(const void *bytes, size_t size, enum message_type type, struct failure *reterr)
 {
 	const struct message_head *head = bytes;
@@ -152,6 +171,10 @@ int protocol_check(const void *bytes, size_t size, enum message_type type, struc
 		good = ((const struct message_tmp *)bytes)->place <= TMP_DISK;
 	else if (type == MESSAGE_TMP_DONE)
 		good = tmp_done_good(bytes);
+	else if (type == MESSAGE_ADOPT)
+		good = adopt_good(bytes);
+	else if (type == MESSAGE_ADOPTED)
+		good = adopted_good(bytes);
 	else if (type == MESSAGE_READY)
 		good = ends(((const struct message_ready *)bytes)->text, FAILURE_TEXT_MAX);
 	else if (type == MESSAGE_SESSIONS)
@@ -281,6 +304,21 @@ int protocol_receive(int socket, enum message_type type, void *ret_message, size
 	memcpy(ret_fds, fds, sizeof(int) * count);
 	*ret_fd_count = count;
 	return 0;
+}
+
+int protocol_peek(int socket)
+{
+	struct message_head head;
+	ssize_t got;
+
+	do
+		got = recv(socket, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	if (got == 0)
+		return -ECONNRESET;
+	return got == (ssize_t)sizeof(head) ? head.type : -EPROTO;
 }
 
 int protocol_text(char *field, size_t size, const char *text)

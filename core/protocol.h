@@ -30,6 +30,24 @@
  *   TMP                ──▶     (where the private directories are; helper/share.h)
  *                      ◀──     TMP_DONE + root of its private tmpfs
  *   GO                 ──▶
+ *
+ * With instance=user a login may join a sandbox that lives (core/pod.h). The module asks its warden
+ * first, which says RETRY when anything about the decision may have changed since:
+ *
+ *   module                     warden, on the user's pod socket
+ *   REQUEST            ──▶
+ *                      ◀──     REPLY, READY        (or REPLY with REPLY_RETRY)
+ *   CLOSE              ──▶
+ *
+ * Then a helper is started, which decides afresh and hands the login over. The session is the
+ * warden's from GO on; it is the one to say READY to the module, so that no login is open of which
+ * no warden knows:
+ *
+ *   helper                     warden, on the user's pod socket
+ *   ADOPT              ──▶                         + the module's socket, the leader's pidfd
+ *                      ◀──     ADOPTED             + PID 1's pidfd
+ *   (sends REPLY to the module)
+ *   GO                 ──▶                         (warden to module: READY)
  */
 #ifndef CARREL_PROTOCOL_H
 #define CARREL_PROTOCOL_H
@@ -69,6 +87,8 @@ enum message_type {
 	MESSAGE_TMP_QUERY,
 	MESSAGE_TMP,
 	MESSAGE_TMP_DONE,
+	MESSAGE_ADOPT,
+	MESSAGE_ADOPTED,
 };
 
 struct message_head {
@@ -116,6 +136,7 @@ enum reply_verdict {
 	REPLY_REFUSED, /* could not be confined: text says why */
 	REPLY_IGNORE, /* the policy leaves this login alone */
 	REPLY_CONFINED, /* the sandbox waits to be joined */
+	REPLY_RETRY, /* from a pod's warden alone: have a helper decide */
 };
 
 /* What the user may be told, besides the general sentence. */
@@ -135,6 +156,11 @@ struct message_reply {
 	/* Inodes of the sandbox's namespaces (ns.h), for the caller to compare with its own. */
 	uint64_t ns_inodes[PROTOCOL_NS_TYPES];
 	struct cgroup_place cgroups[PROTOCOL_CGROUPS_MAX]; /* in the order of the descriptors */
+	/*
+	 * The inode of the pid namespace that the warden is in; 0: the caller is known to be in it too.
+	 * From inside another sandbox (su) there is no way into this one (setns(2)).
+	 */
+	uint64_t warden_pid_ns;
 };
 
 /* The sandbox is whole, or why it is not. */
@@ -174,6 +200,35 @@ struct session_record {
 	char rhost[PROTOCOL_NAME_MAX];
 };
 
+/* What logins of one kind are given, as a helper has decided; kept by the warden that they join. */
+struct login_terms {
+	uint64_t fingerprint; /* of the request (pod.h) */
+	uint64_t stamp; /* of the policy's files (policy_stamp.h); 0: decide each time */
+	uint64_t shape; /* of the sandbox (plan_shape()) */
+	uint64_t bounding_set;
+	uint64_t sessions_max; /* or CONVERT_MAX */
+	uint64_t runtime_max; /* seconds, or CONVERT_MAX */
+	uint32_t no_new_privs;
+	uint32_t linger; /* on_logout, when it is the last one out */
+	uint32_t notify;
+	uint32_t controllers; /* bits of enum cgroup_controller_id */
+	int32_t oom_score_adj;
+	uint32_t spare; /* no padding: 0 */
+};
+
+struct message_adopt {
+	struct message_head head;
+	uint32_t uid;
+	int32_t leader_pid;
+	uint32_t others; /* sessions of the user outside this sandbox */
+	uint32_t anyway; /* 1: also where the shape differs */
+	uint64_t pid_ns; /* the inode of the helper's */
+	struct login_terms terms;
+	char service[PROTOCOL_NAME_MAX];
+	char tty[PROTOCOL_NAME_MAX];
+	char rhost[PROTOCOL_NAME_MAX];
+};
+
 #define PROTOCOL_SESSIONS_PART 16
 struct message_sessions {
 	struct message_head head;
@@ -201,6 +256,23 @@ struct message_tmp_done {
 	uint32_t kept; /* 1: more is in use than the size that was wanted, which could not be set */
 };
 
+enum adopt_verdict {
+	ADOPT_TAKEN,
+	ADOPT_DIFFERS, /* the sandbox has another shape: service says for whom it was made */
+	ADOPT_FULL, /* sessions_max */
+	ADOPT_UNABLE, /* it can't be joined from where the caller is, or is out of descriptors */
+};
+
+struct message_adopted {
+	struct message_head head;
+	uint32_t verdict;
+	uint32_t sessions; /* in this sandbox, without the new one */
+	uint64_t namespaces; /* as in the reply, like the next ones */
+	uint64_t ns_inodes[PROTOCOL_NS_TYPES];
+	char id[PROTOCOL_ID_MAX];
+	char service[PROTOCOL_NAME_MAX];
+};
+
 /* Fill in the head. */
 void protocol_head(struct message_head *head, enum message_type type, size_t size);
 
@@ -222,6 +294,9 @@ int protocol_send(int socket, const void *message, size_t size, const int *fds, 
 int protocol_receive(int socket, enum message_type type, void *ret_message, size_t size,
 		     int *ret_fds, size_t *ret_fd_count, int64_t deadline_ms,
 		     struct failure *reterr);
+
+/* The type of the message that waits in the socket, which stays there; -errno, -EAGAIN: none yet. */
+int protocol_peek(int socket);
 
 /* Copy a text into a message's field; -ENAMETOOLONG when it does not fit. */
 int protocol_text(char *field, size_t size, const char *text);

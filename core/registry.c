@@ -16,7 +16,7 @@
 #include "core/convert.h"
 #include "core/sys.h"
 
-#define LOCK_NAME "lock"
+#define LOCK_NAME REGISTRY_LOCK
 #define ID_ATTEMPTS 64
 
 /* Open a directory of ours, make it if asked to; refuse one that somebody else could write to. */
@@ -130,6 +130,7 @@ void registry_leave(struct registry_user *user)
 	/* With the lock held nobody adds anything; rmdir refuses should something be left. */
 	if (registry_any(user, &any, &failure) == 0 && !any) {
 		(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, user->uid);
+		(void)unlinkat(user->dir_fd, REGISTRY_POD, 0);
 		(void)unlinkat(user->dir_fd, LOCK_NAME, 0);
 		(void)rmdir(path);
 	}
@@ -185,7 +186,8 @@ static const char *next_name(DIR *dir)
 	const struct dirent *entry;
 
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, LOCK_NAME) != 0)
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, LOCK_NAME) != 0 &&
+		    strcmp(entry->d_name, REGISTRY_POD) != 0)
 			return entry->d_name;
 	}
 	return NULL;

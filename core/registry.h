@@ -21,6 +21,10 @@
 #include "core/failure.h"
 #include "core/protocol.h"
 
+/* Names in a user's directory that are no sandbox's. */
+#define REGISTRY_LOCK "lock"
+#define REGISTRY_POD "pod" /* where logins join a sandbox (pod.h) */
+
 /* One user's part of the registry, locked. */
 struct registry_user {
 	uint32_t uid;
@@ -33,7 +37,7 @@ struct registry_user {
  */
 int registry_lock(uint32_t uid, bool create, int64_t deadline_ms, struct registry_user *ret_user,
 		  struct failure *reterr);
-/* Let the lock go; the directory stays. */
+/* Let the lock go; the directory stays. Both do nothing where it is not held. */
 void registry_unlock(struct registry_user *user);
 /* The last one out: remove the lock and the directory when no sandbox is left in it, and unlock. */
 void registry_leave(struct registry_user *user);

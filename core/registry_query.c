@@ -127,7 +127,8 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 	if (!dir)
 		return errno == ENOENT ? 0 : failure_set(reterr, errno, "read %s", path);
 	while (r == 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, "lock") != 0)
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
+		    strcmp(entry->d_name, REGISTRY_POD) != 0)
 			r = ask_one(query, uid, entry->d_name, reterr);
 	}
 	(void)closedir(dir);

@@ -59,7 +59,8 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
 		struct stat st;
 
 		/* What has gone meanwhile is no longer of interest; the lock is no socket. */
-		if (entry->d_name[0] == '.' || strlen(entry->d_name) >= PROTOCOL_ID_MAX ||
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, REGISTRY_POD) == 0 ||
+		    strlen(entry->d_name) >= PROTOCOL_ID_MAX ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISSOCK(st.st_mode))
 			continue;

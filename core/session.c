@@ -9,10 +9,12 @@
 
 #include "core/cleanup.h"
 #include "core/join.h"
+#include "core/pod.h"
 #include "core/spawn.h"
 #include "core/sys.h"
 
 #define KILL_WAIT_MS 1000
+#define POD_WAIT_MS 1000 /* at most, for the warden of a pod: after that a helper has its turn */
 
 struct session {
 	pid_t owner; /* the process that opened it: only that one can go back */
@@ -21,6 +23,10 @@ struct session {
 	int64_t deadline_ms;
 	struct message_reply reply;
 	struct join join;
+	bool prepared; /* the join is */
+	bool in_pod; /* the socket leads to the warden of a pod */
+	bool entered; /* that pod, or tried to */
+	uint32_t uid;
 	unsigned int timeout_seconds;
 	bool refused; /* by a helper that cleans up after itself */
 	char *helper;
@@ -206,19 +212,37 @@ static struct session *session_new(const char *helper, unsigned int timeout_seco
 	return session;
 }
 
+/* To a helper, or to a warden that has taken the session over from one. 0 or -errno. */
+static int say_close(const struct session *session)
+{
+	struct message_plain message;
+	struct failure ignored;
+
+	protocol_head(&message.head, MESSAGE_CLOSE, sizeof(message));
+	return protocol_send(session->socket, &message, sizeof(message), NULL, 0, &ignored);
+}
+
 /* Whatever went wrong, the helper does not outlive it, and nothing of it stays. */
 static void end_helper(struct session *session)
 {
 	if (session->helper_pidfd < 0 || session->refused)
 		return;
+	(void)say_close(session);
 	(void)sys_pidfd_send_signal(session->helper_pidfd, SIGKILL);
 	/* Until it is dead its socket answers, and the sweep would leave it be. */
 	(void)sys_wait_readable(session->helper_pidfd, sys_now_ms() + KILL_WAIT_MS);
 	start_sweep(session->helper, session->timeout_seconds + 1);
 }
 
-int session_start(const char *helper, unsigned int timeout_seconds, struct session **ret_session,
-		  struct failure *reterr)
+static int start_helper(struct session *session, struct failure *reterr)
+{
+	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
+	return spawn_helper(session->helper, NULL, session->timeout_seconds + 1, &session->socket,
+			    &session->helper_pidfd, reterr);
+}
+
+int session_start(const char *helper, uint32_t uid, unsigned int timeout_seconds,
+		  struct session **ret_session, struct failure *reterr)
 {
 	int r = check_caller(reterr);
 
@@ -228,9 +252,9 @@ int session_start(const char *helper, unsigned int timeout_seconds, struct sessi
 
 	if (!session)
 		return failure_set(reterr, ENOMEM, "prepare a session");
-	/* One second more than we wait: the alarm is for a helper that nobody is left to kill. */
-	r = spawn_helper(helper, NULL, timeout_seconds + 1, &session->socket,
-			 &session->helper_pidfd, reterr);
+	session->uid = uid;
+	session->in_pod = pod_connect(uid, &session->socket) == 0;
+	r = session->in_pod ? 0 : start_helper(session, reterr);
 	if (r < 0)
 		session_forget(session);
 	else
@@ -263,6 +287,16 @@ static int send_request(struct session *session, const struct session_request *r
 	return r;
 }
 
+/* Not when it is needed, but while the other side is busy and we are not. */
+static int prepare_join(struct session *session, struct failure *reterr)
+{
+	int r = session->prepared ? 0 : join_prepare(&session->join, reterr);
+
+	session->join.uid = session->uid;
+	session->prepared = r == 0;
+	return r;
+}
+
 /* The part of session_open() that has a helper to talk to. */
 static int converse(struct session *session, const struct session_request *request,
 		    enum session_outcome *ret_outcome, enum reply_notice *ret_notice,
@@ -273,9 +307,7 @@ static int converse(struct session *session, const struct session_request *reque
 
 	if (r < 0)
 		return r;
-	session->join.uid = request->login->uid;
-	/* Here, and not when it is needed: the helper is busy until it replies, and we are not. */
-	r = join_prepare(&session->join, reterr);
+	r = prepare_join(session, reterr);
 	if (r == 0)
 		r = await_reply(session->socket, session->deadline_ms, &session->reply, &reply_fds,
 				reterr);
@@ -288,12 +320,69 @@ static int converse(struct session *session, const struct session_request *reque
 	case REPLY_CONFINED:
 		*ret_outcome = SESSION_CONFINED;
 		return enter(session, &reply_fds, reterr);
+	case REPLY_RETRY:
+		return failure_say(reterr, EPROTO, "%s answered as only a warden may",
+				   session->helper);
 	case REPLY_REFUSED:
 		break;
 	}
 	session->refused = true;
 	*ret_notice = (enum reply_notice)session->reply.notice;
 	return failure_say(reterr, EACCES, "%s", session->reply.text);
+}
+
+/* Pods --------------------------------------------------------------------------------------- */
+
+/* There is no way into a sandbox from inside another one: its warden is elsewhere then. */
+static bool is_reachable(const struct session *session)
+{
+	struct stat st;
+
+	return fstatat(session->join.saved.dir_fd, "pid", &st, 0) == 0 &&
+	       st.st_ino == session->reply.warden_pid_ns;
+}
+
+/* Ask the warden of the pod. 0: confined; 1: nothing has been changed, and a helper is to decide. */
+static int try_pod(struct session *session, const struct session_request *request)
+{
+	__attribute__((cleanup(cleanup_reply_fds))) struct reply_fds reply_fds = {.count = 0};
+	int64_t now_ms = sys_now_ms();
+	int64_t half_ms = now_ms + (session->deadline_ms - now_ms) / 2;
+	struct failure failure;
+	int r = send_request(session, request, &failure);
+
+	if (r == 0)
+		r = prepare_join(session, &failure);
+	if (r == 0)
+		r = await_reply(session->socket,
+				half_ms < now_ms + POD_WAIT_MS ? half_ms : now_ms + POD_WAIT_MS,
+				&session->reply, &reply_fds, &failure);
+	if (r < 0 || session->reply.verdict != REPLY_CONFINED || !is_reachable(session))
+		return 1;
+	session->entered = true;
+	return enter(session, &reply_fds, &failure) == 0 ? 0 : 1;
+}
+
+/*
+ * Whatever went wrong with the pod (it ended just now, its warden hangs), the login gets a sandbox
+ * from a helper. The warden is told, should it still come to answer.
+ */
+static int leave_pod(struct session *session, struct failure *reterr)
+{
+	int r = 0;
+
+	session->in_pod = session->refused = false;
+	(void)say_close(session);
+	close_fd(&session->socket);
+	/* What has been joined has been left again, or the process is nowhere to go on from. */
+	if (session->entered) {
+		r = join_undo(&session->join, reterr);
+		join_free(&session->join);
+		session->join = JOIN_NONE;
+		session->prepared = false;
+	}
+	memset(&session->reply, 0, sizeof(session->reply));
+	return r < 0 ? r : start_helper(session, reterr);
 }
 
 int session_open(struct session *session, const struct session_request *request,
@@ -303,6 +392,16 @@ int session_open(struct session *session, const struct session_request *request,
 	enum session_outcome outcome = SESSION_IGNORED;
 
 	*ret_notice = NOTICE_NONE;
+	if (session->in_pod) {
+		if (try_pod(session, request) == 0) {
+			*ret_outcome = SESSION_CONFINED;
+			return 0;
+		}
+		int left = leave_pod(session, reterr);
+
+		if (left < 0)
+			return left;
+	}
 	int r = converse(session, request, &outcome, ret_notice, reterr);
 
 	if (r < 0) {
@@ -316,8 +415,6 @@ int session_open(struct session *session, const struct session_request *request,
 
 int session_close(struct session *session, struct failure *reterr)
 {
-	struct message_plain message;
-	struct failure sending;
 	int r = 0;
 
 	/*
@@ -326,9 +423,7 @@ int session_close(struct session *session, struct failure *reterr)
 	 */
 	if (session->owner == getpid())
 		r = join_undo(&session->join, reterr);
-	protocol_head(&message.head, MESSAGE_CLOSE, sizeof(message));
-	if (protocol_send(session->socket, &message, sizeof(message), NULL, 0, &sending) < 0 &&
-	    session->owner == getpid())
+	if (say_close(session) < 0 && session->owner == getpid())
 		start_sweep(session->helper, session->timeout_seconds + 1);
 	session_forget(session);
 	return r;

@@ -32,11 +32,12 @@ struct session_request {
 /*
  * Start the helper (an absolute path), and the timeout, which bounds everything that is waited for
  * until the session is open. Separate from session_open(), so that the caller asks NSS while the helper
- * comes up. *ret_session is the caller's: to session_forget() when it does not come to be open, which
- * ends the helper.
+ * comes up. Where a sandbox lives that the user's logins join (pod.h), its warden is asked first, and a
+ * helper started only when that says so. *ret_session is the caller's: to session_forget() when it does
+ * not come to be open, which ends the helper.
  */
-int session_start(const char *helper, unsigned int timeout_seconds, struct session **ret_session,
-		  struct failure *reterr);
+int session_start(const char *helper, uint32_t uid, unsigned int timeout_seconds,
+		  struct session **ret_session, struct failure *reterr);
 
 /*
  * On failure the process is back where it was: namespaces, cgroups, cwd, OOM score (what stays is a

@@ -11,20 +11,32 @@
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 
-/* The one session of this sandbox. */
-static uint32_t list_sessions(const struct warden *warden, uint32_t first,
-			      struct session_record *ret_sessions)
+static void describe(const struct member *member, struct session_record *ret_session)
 {
-	const struct message_info *info = &warden->info;
+	ret_session->leader_pid = member->leader;
+	ret_session->started = member->started;
+	(void)protocol_text(ret_session->service, sizeof(ret_session->service),
+			    member->service ? member->service : "");
+	(void)protocol_text(ret_session->tty, sizeof(ret_session->tty),
+			    member->tty ? member->tty : "");
+	(void)protocol_text(ret_session->rhost, sizeof(ret_session->rhost),
+			    member->rhost ? member->rhost : "");
+}
 
-	if (first > 0)
-		return 0;
-	ret_sessions->leader_pid = info->leader_pid;
-	ret_sessions->started = info->started;
-	memcpy(ret_sessions->service, info->service, sizeof(info->service));
-	memcpy(ret_sessions->tty, info->tty, sizeof(info->tty));
-	memcpy(ret_sessions->rhost, info->rhost, sizeof(info->rhost));
-	return 1;
+/* Of the sessions that are in, those from the index `first` on. */
+static uint32_t list_sessions(const struct warden *warden, uint32_t first,
+			      struct session_record ret_sessions[PROTOCOL_SESSIONS_PART])
+{
+	uint32_t index = 0, count = 0;
+
+	for (size_t i = 0; i < warden->sessions.count && count < PROTOCOL_SESSIONS_PART; i++) {
+		const struct member *member = &warden->sessions.members[i];
+
+		if (member->state != MEMBER_LIVE || index++ < first)
+			continue;
+		describe(member, &ret_sessions[count++]);
+	}
+	return count;
 }
 
 static void answer_sessions(const struct warden *warden, int client)

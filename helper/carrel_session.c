@@ -25,35 +25,20 @@
 #include "core/mnt_cgroup.h"
 #include "core/oom_score.h"
 #include "core/plan.h"
+#include "core/pod.h"
 #include "core/policy_file.h"
+#include "core/policy_stamp.h"
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/adopt.h"
+#include "helper/opening.h"
 #include "helper/share.h"
 #include "helper/sweep.h"
-#include "helper/warden.h"
 
 #define SWEEP_ALARM_SECONDS 60
 #define POLICY_ERRORS_LOGGED 5
 #define REQUEST_WAIT_MS 5000
-
-/* One login while it is made; what the warden needs is moved over at the end. */
-struct opening {
-	int64_t deadline_ms;
-	struct message_request request;
-	struct login login; /* points into request and group_names */
-	char **group_names;
-	struct policy *policy;
-	struct plan plan;
-	bool planned;
-	pid_t leader;
-	struct warden warden;
-	struct share share;
-	struct message_reply reply;
-	int fds[PROTOCOL_FDS_MAX]; /* to go with the reply; [0] is the warden's */
-	size_t fd_count;
-	bool answered; /* the caller has its reply, so it is told of a failure by READY */
-};
 
 /* Policy errors go to the log whatever becomes of the login: the admin is to know. */
 static void log_policy_errors(const struct policy_errors *errors, enum policy_origin origin)
@@ -71,10 +56,13 @@ static int load_policy(struct opening *opening, struct failure *reterr)
 {
 	struct policy_errors errors = {0};
 	enum policy_origin origin = POLICY_CURRENT;
+	uint64_t stamp = policy_stamp(CARREL_POLICY);
 	int r = policy_load(CARREL_POLICY, CARREL_STATE, &errors, &opening->policy, &origin,
 			    reterr);
 
 	log_policy_errors(&errors, origin);
+	/* What is wrong is to be said at each login. */
+	opening->stamp = origin == POLICY_CURRENT && errors.count == 0 ? stamp : 0;
 	policy_errors_free(&errors);
 	return r;
 }
@@ -106,22 +94,14 @@ static int unpack_login(struct opening *opening, struct failure *reterr)
 	return 0;
 }
 
-/* Decide: 1 when the policy leaves this login alone. */
-static int decide(struct opening *opening, struct failure *reterr)
+int opening_plan(const struct opening *opening, const struct login *login, struct plan *ret_plan,
+		 struct failure *reterr)
 {
 	struct effective effective;
 	struct sysinfo info;
 	char host_name[65];
-	int r = unpack_login(opening, reterr);
+	int r = match_login(opening->policy, login, &effective, reterr);
 
-	if (r < 0)
-		return r;
-	if (opening->login.uid == 0)
-		return 1;
-	r = load_policy(opening, reterr);
-	if (r < 0)
-		return r;
-	r = match_login(opening->policy, &opening->login, &effective, reterr);
 	if (r < 0)
 		return r;
 	if (!effective_number(&effective, KEY_SANDBOX))
@@ -132,9 +112,44 @@ static int decide(struct opening *opening, struct failure *reterr)
 	struct plan_facts facts = {.memory_total = (uint64_t)info.totalram * info.mem_unit,
 				   .page_size = (uint64_t)sysconf(_SC_PAGESIZE)};
 
-	r = plan_build(&effective, &opening->login, &facts, host_name, &opening->plan, reterr);
+	return plan_build(&effective, login, &facts, host_name, ret_plan, reterr);
+}
+
+/* Decide: 1 when the policy leaves this login alone. */
+static int decide(struct opening *opening, struct failure *reterr)
+{
+	int r = unpack_login(opening, reterr);
+
+	if (r < 0)
+		return r;
+	if (opening->login.uid == 0)
+		return 1;
+	r = load_policy(opening, reterr);
+	if (r == 0)
+		r = opening_plan(opening, &opening->login, &opening->plan, reterr);
 	opening->planned = r == 0;
 	return r;
+}
+
+void opening_terms(const struct opening *opening, struct login_terms *ret_terms)
+{
+	const struct plan *plan = &opening->plan;
+	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+
+	*ret_terms = (struct login_terms){
+		.fingerprint = pod_fingerprint(&opening->request),
+		.stamp = opening->stamp,
+		.shape = plan_shape(plan),
+		.bounding_set = plan->bounding_set,
+		.sessions_max = plan->sessions_max,
+		.runtime_max = plan->runtime_max,
+		.no_new_privs = plan->no_new_privs,
+		.linger = plan->linger,
+		.notify = plan->notify,
+		.oom_score_adj = plan->oom_score_adj,
+	};
+	for (size_t i = 0; i < cgroups->count; i++)
+		ret_terms->controllers |= cgroups->hierarchies[i].controllers;
 }
 
 /*
@@ -160,29 +175,45 @@ static int find_leader(struct opening *opening, struct failure *reterr)
 	return 0;
 }
 
+/* Sessions of the user, under the lock: exact where there are `max` or more, else an upper bound. */
+static int count_sessions(const struct opening *opening, const struct registry_user *user,
+			  uint64_t max, uint64_t *ret_live, struct failure *reterr)
+{
+	size_t in_pod = 0, live = 0;
+	bool pod = adopt_count_pod(opening->login.uid, &in_pod);
+	int r = 0;
+
+	/* The pod is one of the sandboxes. */
+	if (in_pod <= max)
+		r = registry_count(user, max - in_pod + pod, &live, reterr);
+	if (r == 0)
+		*ret_live = in_pod + live - (pod && live > 0);
+	return r;
+}
+
 static int count_and_listen(struct opening *opening, const struct registry_user *user,
 			    struct failure *reterr)
 {
-	uint64_t max = opening->plan.sessions_max;
-	size_t live = 0;
-	int r = max == CONVERT_MAX ? 0 : registry_count(user, max, &live, reterr);
+	struct warden *warden = &opening->warden;
+	uint64_t max = opening->plan.sessions_max, live = 0;
+	int r = max == CONVERT_MAX ? 0 : count_sessions(opening, user, max, &live, reterr);
 
 	if (r < 0)
 		return r;
-	/* It would hang in a frozen cgroup (v2), or run beside the frozen ones (v1). */
-	if (cgroup_is_frozen(&opening->warden.cgroups)) {
-		opening->reply.notice = NOTICE_FROZEN;
-		return failure_say(reterr, EBUSY,
-				   "the sessions of %s are frozen (see: carrel thaw %s)",
-				   opening->login.user, opening->login.user);
-	}
+	r = opening_check_frozen(opening, reterr);
+	if (r < 0)
+		return r;
 	if (max != CONVERT_MAX && live >= max) {
 		opening->reply.notice = NOTICE_SESSIONS_MAX;
-		return failure_say(reterr, EUSERS, "%s has %zu sessions, and sessions_max is %llu",
-				   opening->login.user, live, (unsigned long long)max);
+		return failure_say(reterr, EUSERS, "%s has %llu sessions, and sessions_max is %llu",
+				   opening->login.user, (unsigned long long)live,
+				   (unsigned long long)max);
 	}
-	return registry_listen(user, opening->plan.manager, opening->warden.info.id,
-			       &opening->warden.listen_fd, reterr);
+	if (warden->pod)
+		r = pod_listen(opening->login.uid, &warden->door.fd, reterr);
+	return r < 0 ? r
+		     : registry_listen(user, opening->plan.manager, warden->info.id,
+				       &warden->listen_fd, reterr);
 }
 
 /*
@@ -197,6 +228,8 @@ static int register_session(struct opening *opening, struct failure *reterr)
 	if (r < 0)
 		return r;
 	r = count_and_listen(opening, &user, reterr);
+	if (r < 0)
+		door_close(&opening->warden);
 	if (r == 0)
 		r = disk_open(&opening->warden.disk, &opening->plan, opening->login.uid,
 			      opening->warden.info.id, reterr);
@@ -341,33 +374,25 @@ static bool has_own_cgroup_ns(const struct opening *opening)
 static int send_reply(struct opening *opening, struct failure *reterr)
 {
 	struct message_reply *reply = &opening->reply;
-	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+	struct sandbox *sandbox = &opening->warden.sandbox;
+	struct login_terms terms;
+	int fds[PROTOCOL_CGROUPS_MAX];
 	int r = opening->share.visits ? finish_share(opening, reterr) : 0;
 
 	if (r == 0)
-		r = sandbox_identify(&opening->warden.sandbox, opening->deadline_ms, reterr);
+		r = sandbox_identify(sandbox, opening->deadline_ms, reterr);
 	if (r == 0)
-		r = cgroup_open_joins(cgroups, opening->fds + 1, reterr);
+		r = reply_from_cgroups(&opening->warden.cgroups, reply, fds, reterr);
 	if (r < 0)
 		return r;
-	opening->fds[0] = opening->warden.sandbox.init_pidfd;
-	opening->fd_count = 1 + cgroup_join_count(cgroups);
+	opening_terms(opening, &terms);
+	reply_from_terms(&terms, reply);
 	for (size_t i = 0; i < NS_TYPES; i++)
-		reply->ns_inodes[i] = opening->warden.sandbox.ids.inodes[i];
-	for (size_t i = 0; i < cgroup_join_count(cgroups); i++)
-		cgroup_place_of(&cgroups->hierarchies[i], &reply->cgroups[i]);
+		reply->ns_inodes[i] = sandbox->ids.inodes[i];
 	reply->verdict = REPLY_CONFINED;
-	reply->namespaces = opening->warden.sandbox.clone_flags;
-	reply->bounding_set = opening->plan.bounding_set;
-	reply->no_new_privs = opening->plan.no_new_privs;
-	reply->cgroup_count = (uint32_t)cgroup_join_count(cgroups);
+	reply->namespaces = sandbox->clone_flags;
 	memcpy(reply->id, opening->warden.info.id, sizeof(reply->id));
-	reply->oom_score_adj = opening->plan.oom_score_adj;
-	r = protocol_send(SPAWN_SOCKET, reply, sizeof(*reply), opening->fds, opening->fd_count,
-			  reterr);
-	for (size_t i = 1; i < opening->fd_count; i++)
-		(void)close(opening->fds[i]);
-	opening->fd_count = 0;
+	r = reply_send(SPAWN_SOCKET, reply, sandbox->init_pidfd, fds, reterr);
 	opening->answered = r == 0;
 	return r;
 }
@@ -380,19 +405,6 @@ static int finish_sandbox(struct opening *opening, struct failure *reterr)
 					   : sandbox_finish(sandbox, opening->deadline_ms, reterr);
 
 	return r < 0 ? r : sandbox_confirm(sandbox, opening->deadline_ms, reterr);
-}
-
-static int send_ready(const struct failure *failure)
-{
-	struct message_ready ready;
-	struct failure ignored;
-
-	memset(&ready, 0, sizeof(ready));
-	protocol_head(&ready.head, MESSAGE_READY, sizeof(ready));
-	ready.good = failure == NULL;
-	if (failure)
-		memcpy(ready.text, failure->text, sizeof(ready.text));
-	return protocol_send(SPAWN_SOCKET, &ready, sizeof(ready), NULL, 0, &ignored);
 }
 
 static void fill_info(struct opening *opening)
@@ -421,7 +433,65 @@ static void fill_info(struct opening *opening)
 	(void)cgroup_slice_path(cgroups, CONTROLLER_PIDS, info->pids_dir, sizeof(info->pids_dir));
 }
 
-/* Everything from the request to a caller that is verified to be inside. 1: left alone. */
+/* The caller's session is the first in the sandbox. */
+static int admit(struct opening *opening, struct failure *reterr)
+{
+	struct login_terms terms;
+
+	opening_terms(opening, &terms);
+	if (warden_admit_first(&opening->warden, SPAWN_SOCKET, opening->leader, &opening->request,
+			       &terms) < 0)
+		return failure_set(reterr, ENOMEM, "note the session");
+	return 0;
+}
+
+#define LEFT_ALONE 1
+#define HANDED_OVER 2
+
+/* With instance=user, into the sandbox that there is. Which may come, or go, at any moment. */
+static int join_or_make(struct opening *opening, struct failure *reterr)
+{
+	struct warden *warden = &opening->warden;
+	int r;
+
+	if (opening->plan.instance != INSTANCE_USER)
+		return make_sandbox(opening, reterr);
+	do {
+		r = adopt_try(opening, reterr);
+		if (r != 0)
+			return r < 0 ? r : HANDED_OVER;
+		warden->pod = !opening->apart;
+		r = make_sandbox(opening, reterr);
+		/* Another login of the user's was quicker. */
+		if (r == -EEXIST)
+			sandbox_destroy(&warden->sandbox);
+	} while (r == -EEXIST && sys_now_ms() < opening->deadline_ms);
+	return r == -EEXIST ? failure_say(reterr, ETIME, "logins of this user come and go too fast")
+			    : r;
+}
+
+static int note_door(struct opening *opening, struct failure *reterr)
+{
+	struct door *door = &opening->warden.door;
+	struct login_terms terms;
+	struct stat st;
+
+	if (!opening->warden.pod)
+		return 0;
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		return failure_set(reterr, errno, "look at /proc/self/ns/pid");
+	opening_terms(opening, &terms);
+	door->pid_ns = st.st_ino;
+	door->shape = terms.shape;
+	memcpy(door->service, opening->request.service, sizeof(door->service));
+	door_learn(door, &terms);
+	return 0;
+}
+
+/*
+ * Everything from the request to a caller that is verified to be inside; or LEFT_ALONE, or
+ * HANDED_OVER to the warden of a pod.
+ */
 static int open_sandbox(struct opening *opening, struct failure *reterr)
 {
 	struct warden *warden = &opening->warden;
@@ -434,8 +504,8 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 	warden->info.uid = opening->login.uid;
 	r = cgroup_find(&opening->plan, opening->login.uid, &warden->cgroups, reterr);
 	if (r == 0)
-		r = make_sandbox(opening, reterr);
-	if (r < 0)
+		r = join_or_make(opening, reterr);
+	if (r != 0)
 		return r;
 	note_usage(warden);
 	/*
@@ -448,6 +518,8 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 			r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
 	}
 	if (r == 0)
+		r = note_door(opening, reterr);
+	if (r == 0)
 		r = send_reply(opening, reterr);
 	if (r < 0)
 		return r;
@@ -457,13 +529,14 @@ static int open_sandbox(struct opening *opening, struct failure *reterr)
 	if (r == 0)
 		r = finish_sandbox(opening, reterr);
 	if (r < 0) {
-		(void)send_ready(reterr);
+		(void)reply_send_ready(SPAWN_SOCKET, reterr);
 		return r;
 	}
+	r = admit(opening, reterr);
 	/* A caller that has gone meanwhile is seen by its pidfd. */
-	(void)send_ready(NULL);
+	(void)reply_send_ready(SPAWN_SOCKET, r < 0 ? reterr : NULL);
 	fill_info(opening);
-	return 0;
+	return r;
 }
 
 static void forget_opening(struct opening *opening)
@@ -477,27 +550,18 @@ static void forget_opening(struct opening *opening)
 	opening->planned = false;
 }
 
-/* The answer that is not a sandbox. */
-static void send_verdict(struct opening *opening, enum reply_verdict verdict,
-			 const struct failure *failure)
-{
-	struct failure ignored;
-
-	opening->reply.verdict = verdict;
-	if (verdict == REPLY_REFUSED)
-		memcpy(opening->reply.text, failure->text, sizeof(opening->reply.text));
-	(void)protocol_send(SPAWN_SOCKET, &opening->reply, sizeof(opening->reply), NULL, 0,
-			    &ignored);
-}
-
 /* Answer, and let go of what was only needed to open: 0 when *ret_warden is to be run, else 1. */
 static int serve(struct opening *opening, struct warden *ret_warden)
 {
 	struct failure failure = {0};
 	int r = open_sandbox(opening, &failure);
 
-	if (r > 0) {
-		send_verdict(opening, REPLY_IGNORE, NULL);
+	if (r == HANDED_OVER) {
+		forget_opening(opening);
+		return 1;
+	}
+	if (r == LEFT_ALONE) {
+		reply_send_verdict(SPAWN_SOCKET, &opening->reply, REPLY_IGNORE, NULL);
 		forget_opening(opening);
 		return 1;
 	}
@@ -505,12 +569,11 @@ static int serve(struct opening *opening, struct warden *ret_warden)
 		/* Clean up first: who has been refused finds nothing left. */
 		warden_abort(&opening->warden);
 		if (!opening->answered)
-			send_verdict(opening, REPLY_REFUSED, &failure);
+			reply_send_verdict(SPAWN_SOCKET, &opening->reply, REPLY_REFUSED, &failure);
 		forget_opening(opening);
 		return 1;
 	}
 	(void)alarm(0);
-	opening->warden.module_fd = SPAWN_SOCKET;
 	opening->warden.started_ms = sys_now_ms();
 	if (opening->request.debug)
 		syslog(LOG_DEBUG, "sandbox %s of %s via %s: PID 1 is %d, the leader %d",

@@ -156,11 +156,11 @@ static int make_pipe(int *ret_read, int *ret_write, struct failure *reterr)
 	return 0;
 }
 
-static int make_go_channel(int *ret_read, int *ret_write, struct failure *reterr)
+static int make_channel(int type, int *ret_read, int *ret_write, struct failure *reterr)
 {
 	int fds[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
 		return failure_set(reterr, errno, "make a socket pair to the sandbox");
 	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, LOW_FDS);
 	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, LOW_FDS);
@@ -181,10 +181,13 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	uint64_t flags = ns_clone_flags(plan->namespaces);
 	struct init_limits limits;
 	int pidfd = -1;
-	int r = make_pipe(&link_read, &link_write, reterr);
+	/* PID 1 has an answer to give only where logins come and go. */
+	int r = plan->instance == INSTANCE_USER
+			? make_channel(SOCK_STREAM, &link_read, &link_write, reterr)
+			: make_pipe(&link_read, &link_write, reterr);
 
 	if (r == 0)
-		r = make_go_channel(&go_read, &go_write, reterr);
+		r = make_channel(SOCK_SEQPACKET, &go_read, &go_write, reterr);
 	if (r == 0)
 		r = make_pipe(&error_read, &error_write, reterr);
 	if (r < 0)

@@ -11,6 +11,7 @@
 #include "core/failure.h"
 #include "core/ns.h"
 #include "core/plan.h"
+#include "helper/sandbox_init.h"
 
 struct sandbox {
 	pid_t init_pid;

@@ -48,6 +48,24 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 	return r == 0 && live ? 1 : r;
 }
 
+static int sweep_until(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
+{
+	int r;
+
+	while ((r = sweep_once(uid, deadline_ms, reterr)) == -EBUSY && sys_now_ms() < deadline_ms)
+		(void)poll(NULL, 0, SWEEP_PAUSE_MS);
+	if (r < 0)
+		syslog(LOG_ERR, "sweep of uid %u: %s", uid, reterr->text);
+	return r;
+}
+
+void sweep_user(uint32_t uid)
+{
+	struct failure ignored; /* it is in the log */
+
+	(void)sweep_until(uid, sys_now_ms() + SWEEP_WAIT_MS, &ignored);
+}
+
 /* 1: somebody's warden lives; -1: something could not be removed. */
 static int sweep_users(void)
 {
@@ -61,14 +79,8 @@ static int sweep_users(void)
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		int64_t deadline_ms = sys_now_ms() + SWEEP_WAIT_MS;
-		int r;
+		int r = sweep_until(uids[i], sys_now_ms() + SWEEP_WAIT_MS, &failure);
 
-		while ((r = sweep_once(uids[i], deadline_ms, &failure)) == -EBUSY &&
-		       sys_now_ms() < deadline_ms)
-			(void)poll(NULL, 0, SWEEP_PAUSE_MS);
-		if (r < 0)
-			syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
 		if (r < 0 || result == 0)
 			result = r < 0 ? -1 : r;
 	}

@@ -5,6 +5,8 @@
 #ifndef CARREL_SWEEP_H
 #define CARREL_SWEEP_H
 
+#include <stdint.h>
+
 /* Sockets of dead wardens, cgroups of users without a sandbox, empty registry directories, private
  * directories on disk. 0 or 1. */
 int sweep_all(void);
@@ -15,5 +17,8 @@ int sweep_all(void);
  * Waits for nothing: what is in use, or locked, stays to the next one, and to sweep_all().
  */
 void sweep_some(void);
+
+/* The same for one user. */
+void sweep_user(uint32_t uid);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "core/caps.h"
 #include "core/cgroup_freeze.h"
@@ -17,6 +18,7 @@
 #include "core/registry.h"
 #include "core/sys.h"
 #include "helper/answer.h"
+#include "helper/runtime.h"
 #include "helper/share.h"
 #include "helper/shed.h"
 #include "helper/sweep.h"
@@ -27,27 +29,19 @@
 #define END_LOOK_MS 1000 /* has the user been frozen meanwhile? */
 #define FROZEN_LOOK_MS 50 /* at what is dying in a frozen sandbox */
 #define REMOVE_GIVE_UP_MS 30000 /* after the leader has gone */
+#define ASK_PAUSE_MS 1000 /* between questions to PID 1, doubling */
+#define ASK_PAUSE_MAX_MS 32000
+#define NO_MEMORY_PAUSE_MS 100
+#define SHED_PAUSE_MS 1000 /* without an event: who joins next finds the code still mapped */
 
 void warden_init(struct warden *warden)
 {
 	memset(warden, 0, sizeof(*warden));
-	warden->module_fd = warden->leader_fd = warden->listen_fd = warden->share_fd = -1;
+	warden->leader_fd = warden->listen_fd = warden->door.fd = warden->share_fd = -1;
 	warden->disk.tmp = TMP_DISK_NONE;
+	warden->notify = NOTIFY_NONE;
 	warden->sandbox =
 		(struct sandbox){.init_pidfd = -1, .link_fd = -1, .go_fd = -1, .error_fd = -1};
-}
-
-/* The caller said CLOSE, or has closed its end (which alone does not end the session). */
-static bool module_says_close(struct warden *warden)
-{
-	struct message_plain message;
-	struct failure failure;
-
-	if (protocol_receive(warden->module_fd, MESSAGE_CLOSE, &message, sizeof(message), NULL,
-			     NULL, sys_now_ms(), &failure) == 0)
-		return true;
-	close_fd(&warden->module_fd);
-	return false;
 }
 
 static bool is_over(int fd)
@@ -78,42 +72,241 @@ static void catch_term(void)
 	(void)sigaction(SIGTERM, &action, NULL);
 }
 
-/* Wait until the session is to end: closed, its leader gone, its PID 1 killed, or SIGTERM. */
-static void attend(struct warden *warden)
+int warden_admit_first(struct warden *warden, int socket, pid_t leader,
+		       const struct message_request *request, const struct login_terms *terms)
 {
-	sigset_t none;
+	struct member *member = sessions_add(&warden->sessions, socket);
 
-	(void)sigemptyset(&none);
-	while (!asked_to_end) {
-		struct pollfd polls[] = {
-			{.fd = warden->leader_fd, .events = POLLIN},
-			{.fd = warden->sandbox.init_pidfd, .events = POLLIN},
-			{.fd = warden->module_fd, .events = POLLIN},
-			{.fd = warden->listen_fd, .events = POLLIN},
-		};
+	if (!member)
+		return -ENOMEM;
+	member->state = MEMBER_LIVE;
+	member->leader_fd = steal_fd(&warden->leader_fd);
+	member->leader = leader;
+	member->terms = *terms;
+	member->started = (int64_t)time(NULL);
+	member->started_ms = sys_now_ms();
+	member_describe(member, request->service, request->tty, request->rhost);
+	return 0;
+}
 
-		if (ppoll(polls, ARRAY_SIZE(polls), NULL, &none) < 0)
+/* What queries are told follows the sessions: of several, the oldest is the one that is shown. */
+static void update_info(struct warden *warden)
+{
+	const struct member *oldest = sessions_oldest(&warden->sessions);
+	struct message_info *info = &warden->info;
+
+	info->sessions = (uint32_t)sessions_count(&warden->sessions);
+	info->leader_pid = oldest ? oldest->leader : 0;
+	if (!oldest)
+		return;
+	(void)protocol_text(info->service, sizeof(info->service),
+			    oldest->service ? oldest->service : "");
+	(void)protocol_text(info->tty, sizeof(info->tty), oldest->tty ? oldest->tty : "");
+	(void)protocol_text(info->rhost, sizeof(info->rhost), oldest->rhost ? oldest->rhost : "");
+}
+
+static void end_session(struct warden *warden, size_t index)
+{
+	struct member *member = &warden->sessions.members[index];
+	int64_t seconds = (sys_now_ms() - member->started_ms) / 1000;
+
+	/* Of a sandbox that has one session the end is said once, with its figures. */
+	if (warden->pod)
+		syslog(LOG_INFO,
+		       "session of %s in sandbox %s ended: service=%s length=%lld:%02lld:%02lld",
+		       warden->info.user, warden->info.id, member->service ? member->service : "",
+		       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
+		       (long long)(seconds % 60));
+	/* Until it is out of the slice, that can't be removed. */
+	close_fd(&warden->leader_fd);
+	warden->leader_fd = steal_fd(&member->leader_fd);
+	warden->leader = member->leader;
+	warden->linger = warden->pod && member->terms.linger;
+	sessions_remove(&warden->sessions, index);
+}
+
+/* One that is in said CLOSE, or its leader has gone. That the module closes its end is not the end. */
+static void hear_member(struct warden *warden, size_t index, bool leader_gone)
+{
+	struct member *member = &warden->sessions.members[index];
+	struct message_plain message;
+	struct failure failure;
+
+	if (leader_gone || protocol_receive(member->socket, MESSAGE_CLOSE, &message,
+					    sizeof(message), NULL, NULL, 0, &failure) == 0)
+		end_session(warden, index);
+	else
+		close_fd(&member->socket);
+}
+
+static void hear_members(struct warden *warden, const struct pollfd *polls)
+{
+	/* Backwards, since who has left is taken out; who comes in does so at the end, later. */
+	for (size_t i = warden->sessions.count; i-- > 0;) {
+		const struct pollfd *said = &polls[SESSIONS_POLLS * i], *gone = said + 1;
+
+		if (!said->revents && !gone->revents)
 			continue;
-		if (polls[0].revents || polls[1].revents)
-			return;
-		if (polls[2].revents && module_says_close(warden))
-			return;
-		if (polls[3].revents) {
-			answer_client(warden);
-			shed_memory();
-		}
+		if (warden->sessions.members[i].state == MEMBER_LIVE)
+			hear_member(warden, i, gone->revents);
+		else if (gone->revents)
+			sessions_remove(&warden->sessions, i);
+		else
+			door_hear(warden, i);
 	}
 }
 
-/* 0 when it has gone, and its pid may be another process's. */
+/*
+ * Lingering: PID 1 answers when it has no children any more, with whether it is alone (carrel_init.c).
+ * 1: it is, and nobody has been in since it was asked.
+ */
+static bool hear_init(struct warden *warden)
+{
+	char byte = INIT_NOT_ALONE;
+
+	if (recv(warden->sandbox.link_fd, &byte, 1, MSG_DONTWAIT) != 1)
+		return false; /* it has ended, which its pidfd says */
+	warden->asked = false;
+	if (byte == INIT_ALONE && !warden->stale)
+		return true;
+	/* What is left is no child of its, and does not tell it of its end: ask from time to time. */
+	if (warden->stale || warden->ask_pause_ms == 0)
+		warden->ask_pause_ms = ASK_PAUSE_MS;
+	else if (warden->ask_pause_ms < ASK_PAUSE_MAX_MS)
+		warden->ask_pause_ms *= 2;
+	warden->ask_again_ms = sys_now_ms() + (warden->stale ? 0 : warden->ask_pause_ms);
+	warden->stale = false;
+	return false;
+}
+
+/* With no session left: true when the sandbox is to end now. */
+static bool linger(struct warden *warden)
+{
+	char byte = 0;
+
+	if (sessions_count(&warden->sessions) > 0) {
+		warden->stale = warden->asked;
+		warden->ask_again_ms = 0;
+		warden->ask_pause_ms = 0;
+		return false;
+	}
+	if (!warden->linger)
+		return true;
+	if (warden->asked || sys_now_ms() < warden->ask_again_ms)
+		return false;
+	/* Where it can't be asked there is no telling when to end: rather now than never. */
+	if (send(warden->sandbox.link_fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+		return true;
+	warden->asked = true;
+	warden->ask_again_ms = 0;
+	return false;
+}
+
+enum {
+	POLL_INIT,
+	POLL_LISTEN,
+	POLL_DOOR,
+	POLL_LINK,
+	POLL_NOTIFY,
+	POLL_FIXED = POLL_NOTIFY + NOTIFY_KINDS
+};
+
+/* The earlier of two times, of which 0 is never. */
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	return a_ms == 0 || (b_ms > 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
+/* Until something happens; NULL when there is nothing to look at. */
+static struct pollfd *await_events(struct warden *warden)
+{
+	struct pollfd fixed[POLL_FIXED] = {
+		[POLL_INIT] = {.fd = warden->sandbox.init_pidfd, .events = POLLIN},
+		[POLL_LISTEN] = {.fd = warden->listen_fd, .events = POLLIN},
+		[POLL_DOOR] = {.fd = warden->door.fd, .events = POLLIN},
+		[POLL_LINK] = {.fd = warden->asked ? warden->sandbox.link_fd : -1,
+			       .events = POLLIN},
+	};
+	struct timespec wait = {.tv_sec = 0};
+	int64_t now_ms = sys_now_ms();
+	int64_t until_ms = earlier(warden->ask_again_ms,
+				   runtime_attend(&warden->info, &warden->sessions, now_ms));
+	sigset_t none;
+	size_t count;
+
+	until_ms = earlier(until_ms, warden->shed_ms);
+	until_ms = earlier(until_ms, notify_attend(&warden->notify, &warden->info,
+						   &warden->sessions, now_ms));
+	notify_polls(&warden->notify, fixed + POLL_NOTIFY);
+	struct pollfd *polls = sessions_polls(&warden->sessions, fixed, POLL_FIXED, &count);
+
+	if (!polls)
+		return NULL;
+	if (until_ms > 0) {
+		int64_t left_ms = until_ms - sys_now_ms();
+
+		if (left_ms < 0)
+			left_ms = 0;
+		wait.tv_sec = left_ms / 1000;
+		wait.tv_nsec = left_ms % 1000 * 1000000;
+	}
+	(void)sigemptyset(&none);
+	int ready = ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none);
+
+	/* A look at something by the clock is no sign of a login to come. */
+	if (ready == 0 && sys_now_ms() >= warden->shed_ms) {
+		warden->shed_ms = 0;
+		shed_memory();
+	} else if (ready > 0) {
+		warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
+	}
+	return ready < 0 ? NULL : polls;
+}
+
+/* Wait until the sandbox is to end: left by all, its PID 1 killed, or SIGTERM. */
+static void attend(struct warden *warden)
+{
+	notify_start(&warden->notify, &warden->info, &warden->sessions);
+	while (!asked_to_end && !linger(warden)) {
+		const struct pollfd *polls = await_events(warden);
+
+		if (!polls) {
+			if (errno == ENOMEM)
+				(void)poll(NULL, 0, NO_MEMORY_PAUSE_MS);
+			continue;
+		}
+		if (polls[POLL_INIT].revents)
+			return;
+		bool alone = polls[POLL_LINK].revents && hear_init(warden);
+
+		notify_hear(&warden->notify, polls + POLL_NOTIFY, sys_now_ms());
+		hear_members(warden, polls + POLL_FIXED);
+		if (polls[POLL_DOOR].revents)
+			door_accept(warden);
+		update_info(warden);
+		if (polls[POLL_LISTEN].revents)
+			answer_client(warden);
+		if (alone && sessions_count(&warden->sessions) == 0)
+			return;
+	}
+}
+
+/* One that is still there; 0 when all have gone, and their pids may be other processes'. */
 static pid_t live_leader(const struct warden *warden)
 {
-	return is_over(warden->leader_fd) ? 0 : warden->info.leader_pid;
+	if (!is_over(warden->leader_fd))
+		return warden->leader;
+	for (size_t i = 0; i < warden->sessions.count; i++) {
+		if (!is_over(warden->sessions.members[i].leader_fd))
+			return warden->sessions.members[i].leader;
+	}
+	return 0;
 }
 
 /* Kill PID 1, and with it everything inside. */
 static void kill_sandbox(struct warden *warden)
 {
+	door_close(warden);
 	/* Nobody is to share it any more: as long as it is open, the tmpfs lives. */
 	close_fd(&warden->share_fd);
 	/* Either ends it. */
@@ -187,6 +380,22 @@ static int remove_once(struct warden *warden, struct failure *reterr)
 	return r;
 }
 
+/* A leader that is still there, or -1. */
+static int remaining_leader(struct warden *warden)
+{
+	if (!is_over(warden->leader_fd))
+		return warden->leader_fd;
+	close_fd(&warden->leader_fd);
+	for (size_t i = 0; i < warden->sessions.count; i++) {
+		int *leader_fd = &warden->sessions.members[i].leader_fd;
+
+		if (!is_over(*leader_fd))
+			return *leader_fd;
+		close_fd(leader_fd);
+	}
+	return -1;
+}
+
 /*
  * The leader is in the user's cgroups until it has gone back to where it came from, or ended: that
  * may be long after the sandbox.
@@ -199,16 +408,14 @@ static void remove_all(struct warden *warden)
 	int r;
 
 	while ((r = remove_once(warden, &failure)) == -EBUSY) {
-		struct pollfd leader = {.fd = warden->leader_fd, .events = POLLIN};
+		struct pollfd leader = {.fd = remaining_leader(warden), .events = POLLIN};
 
-		if (give_up_ms == 0 && is_over(warden->leader_fd)) {
-			close_fd(&warden->leader_fd);
+		if (give_up_ms == 0 && leader.fd < 0) {
 			give_up_ms = sys_now_ms() + REMOVE_GIVE_UP_MS;
 			pause_ms = REMOVE_PAUSE_MS;
 		}
 		if (give_up_ms != 0 && sys_now_ms() > give_up_ms)
 			break;
-		leader.fd = warden->leader_fd;
 		(void)poll(&leader, 1, pause_ms);
 		if (pause_ms < REMOVE_PAUSE_MAX_MS)
 			pause_ms *= 2;
@@ -272,7 +479,8 @@ void warden_run(struct warden *warden, bool log_end)
 	 */
 	uint64_t keep = UINT64_C(1) << CAP_DAC_OVERRIDE;
 
-	if (!(warden->info.namespaces & (1U << NS_PID)))
+	/* A pod's may have to end one of its sessions, and what that runs, alone. */
+	if (!(warden->info.namespaces & (1U << NS_PID)) || warden->pod)
 		keep |= UINT64_C(1) << CAP_KILL;
 	/* To remove a file from somebody's sticky directory. */
 	if (warden->disk.tmp_root)
@@ -302,6 +510,8 @@ void warden_run(struct warden *warden, bool log_end)
 
 void warden_abort(struct warden *warden)
 {
+	/* Before the wait for the user's lock: who has it may be waiting for our answer. */
+	door_close(warden);
 	close_fd(&warden->listen_fd);
 	close_fd(&warden->share_fd);
 	/* The caller's processes can't be inside yet, or have just been told to leave. */

@@ -98,7 +98,7 @@ static int open_session(pam_handle_t *pamh, const struct passwd *passwd,
 		return failure_say(reterr, EALREADY, "this PAM handle has a session open already");
 	if (!service)
 		return failure_say(reterr, EINVAL, "PAM has no service name");
-	int r = session_start(options->helper, options->timeout, &session, reterr);
+	int r = session_start(options->helper, passwd->pw_uid, options->timeout, &session, reterr);
 
 	if (r < 0)
 		return r;

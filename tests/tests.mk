@@ -4,6 +4,7 @@
 -include tests/unit/admin.mk
 -include tests/unit/pam.mk
 -include tests/unit/shell.mk
+-include tests/unit/helper.mk
 -include tests/fuzz/fuzz.mk
 -include tests/host/host.mk
 -include tests/guest/guest.mk

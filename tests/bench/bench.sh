@@ -12,7 +12,7 @@
 # what an aborted run left behind is removed at the start.
 #
 # Variables: BUILD, RUNS (100), BENCH_LIVE (200: how many sandboxes are "many"),
-# BENCH_PARALLEL (64), BENCH_ONLY (words of: cycles ssh memory parallel; all by default).
+# BENCH_PARALLEL (64), BENCH_ONLY (words of: cycles join ssh memory parallel; all by default).
 # Exit status: 0; 1 when carrel could not be measured or left something over.
 
 set -u
@@ -24,7 +24,7 @@ BUILD=${BUILD:-build}
 RUNS=${RUNS:-100}
 BENCH_LIVE=${BENCH_LIVE:-200}
 BENCH_PARALLEL=${BENCH_PARALLEL:-64}
-BENCH_ONLY=${BENCH_ONLY:-cycles ssh memory parallel}
+BENCH_ONLY=${BENCH_ONLY:-cycles join ssh memory parallel}
 SPACING=0.05
 stopped= # set by a signal
 programs=$(realpath -m "$BUILD")/bench
@@ -186,6 +186,25 @@ measure_cycles() {
 	series_stop "${order[@]}"
 }
 
+# instance=user: into a sandbox that another login of the user holds.
+measure_join() {
+	say "join: $RUNS rounds"
+	series_start join_floor "$programs/floor" -j
+	if carrel_installed; then
+		pause 2.5 # until the policy is old enough to be recognised by its files' times
+		# shellcheck disable=SC2046
+		series_start join_hold $(pam_cycle join) hold 1
+		read -r -t 60 -u "${from_fd[join_hold]}" answer # ready
+		series_ask join_hold
+		# shellcheck disable=SC2046
+		series_start join_carrel $(pam_cycle join)
+		rounds 3 cold join_floor join_carrel
+		rounds "$RUNS" samples join_floor join_carrel
+		series_ask join_hold # closed
+	fi
+	series_stop "${order[@]}"
+}
+
 measure_ssh() {
 	local name
 	say "ssh: $RUNS rounds"
@@ -294,7 +313,7 @@ main() {
 	local section load status=0
 	read -r load _ </proc/loadavg
 	setup
-	for section in cycles ssh memory parallel; do
+	for section in cycles join ssh memory parallel; do
 		wanted "$section" && "measure_$section"
 		stop_if_told
 	done

@@ -92,6 +92,15 @@ report_cycles() {
 	row user 'carrel-shell -c true (bash)' user_shell 1 user_bwrap
 }
 
+report_join() {
+	heading 'open_session that joins, us' floor
+	row join 'floor' join_floor 1 join_floor
+	row join 'pam_carrel, instance=user' join_carrel 1 join_floor
+	heading 'close_session after a join, us' floor
+	row join_close 'floor' join_floor 2 join_floor
+	row join_close 'pam_carrel, instance=user' join_carrel 2 join_floor
+}
+
 report_ssh() {
 	heading 'ssh login, us' plain
 	row ssh 'without the module' ssh_plain 1 ssh_plain
@@ -192,7 +201,7 @@ report() {
 	local section
 	printf 'carrel benchmark: Linux %s, %s processors, %s rounds, %s s apart; load before %s\n' \
 		"$(uname -r)" "$(nproc)" "$RUNS" "$SPACING" "$load"
-	for section in cycles ssh memory parallel; do
+	for section in cycles join ssh memory parallel; do
 		wanted "$section" && "report_$section"
 	done
 	if [ -s "$work/leftovers" ]; then

@@ -149,20 +149,23 @@ install_carrel() {
 		memory_max = max
 		pids_max = max
 		cpu_max = max
+		[service join]
+		instance = user
 	END
 }
 
 install_services() {
 	local service
 	mkdir -p "$PREFIX/pam.d"
-	for service in permit namespace carrel; do
+	for service in permit namespace carrel join; do
 		printf '%s\n' 'auth required pam_permit.so' 'account required pam_permit.so' \
 			'session required pam_permit.so' >"$PREFIX/pam.d/$service"
 	done
 	cp "$PREFIX/pam.d/permit" /etc/pam.d/carrel-bench-plain
-	sed -i '/^session/d' "$PREFIX/pam.d/namespace" "$PREFIX/pam.d/carrel"
+	sed -i '/^session/d' "$PREFIX/pam.d/namespace" "$PREFIX/pam.d/carrel" "$PREFIX/pam.d/join"
 	echo 'session required pam_namespace.so' >>"$PREFIX/pam.d/namespace"
 	echo "session required $PREFIX/security/pam_carrel.so" >>"$PREFIX/pam.d/carrel"
+	echo "session required $PREFIX/security/pam_carrel.so" >>"$PREFIX/pam.d/join"
 	cp "$PREFIX/pam.d/permit" /etc/pam.d/carrel-bench-carrel
 	echo "session required $PREFIX/security/pam_carrel.so" >>/etc/pam.d/carrel-bench-carrel
 }

@@ -4,9 +4,10 @@
  * objects as a login (cgroup directories, mount, pid and ipc namespaces with a PID 1, one tmpfs bound
  * on three places, a procfs), moves itself into them, and undoes it all. Needs root.
  *
- * Usage: floor [-s] [-i FLOOR_INIT] [MODE]	MODE: see pace.h
+ * Usage: floor [-s | -j] [-i FLOOR_INIT] [MODE]	MODE: see pace.h
  *	  floor [-i FLOOR_INIT] -x COMMAND [ARGUMENT…]
  *	-s	hold: all processes share one set of cgroup directories, as the logins of one user do
+ *	-j	join: the sandbox is made once, before; a cycle moves into it and back (line and cycles)
  *	-x	run COMMAND in a sandbox, once; its exit status
  *
  * Cgroups: carrel-bench-PID in the v1 mounts of memory, pids and cpu, entered by a 0 to `tasks`
@@ -286,6 +287,13 @@ static int save_namespaces(void)
 	return sandbox.cwd_fd < 0 ? complain("open", ".") : 0;
 }
 
+static int enter_sandbox(void)
+{
+	if (unshare(CLONE_FS) < 0 || setns(sandbox.pid1_fd, CLONE_FLAGS) < 0)
+		return complain("enter", "the sandbox");
+	return 0;
+}
+
 static int floor_open(void)
 {
 	int failure_fd = -1;
@@ -299,12 +307,10 @@ static int floor_open(void)
 	if (read(failure_fd, &byte, 1) != 0)
 		return -1;
 	close(failure_fd);
-	if (unshare(CLONE_FS) < 0 || setns(sandbox.pid1_fd, CLONE_FLAGS) < 0)
-		return complain("enter", "the sandbox");
-	return 0;
+	return enter_sandbox();
 }
 
-static int floor_close(void)
+static int go_back(void)
 {
 	int r = 0;
 
@@ -318,6 +324,13 @@ static int floor_close(void)
 		if (write(hierarchies[i].home_tasks_fd, "0", 1) != 1)
 			r = complain("leave cgroup", sandbox.name);
 	}
+	return r;
+}
+
+static int floor_close(void)
+{
+	int r = go_back();
+
 	if (syscall(SYS_pidfd_send_signal, sandbox.pid1_fd, SIGKILL, NULL, 0) < 0)
 		r = complain("kill", "PID 1");
 	return r;
@@ -362,6 +375,47 @@ static void floor_finish(void)
 	close_and_forget(&sandbox.life_fd);
 }
 
+/* Joining: what floor_open() does once PID 1 is there. */
+static int join_open(void)
+{
+	return save_namespaces() < 0 || enter_cgroups() < 0 ? -1 : enter_sandbox();
+}
+
+static int join_gone(void)
+{
+	return 0;
+}
+
+static void join_finish(void)
+{
+	for (size_t i = 0; i < NAMESPACES; i++)
+		close_and_forget(&sandbox.saved_fds[i]);
+	close_and_forget(&sandbox.cwd_fd);
+}
+
+static int run_joins(int argc, char **argv)
+{
+	static const struct pace_subject subject = {
+		.usage = "floor -j [-i FLOOR_INIT]",
+		.prepare = floor_prepare,
+		.open = join_open,
+		.close = go_back,
+		.gone = join_gone,
+		.finish = join_finish,
+	};
+	int failure_fd = -1, r;
+	char byte;
+
+	if (make_cgroups() < 0 || start_pid1(&failure_fd) < 0 || read(failure_fd, &byte, 1) != 0)
+		return 1;
+	close(failure_fd);
+	r = pace_run(&subject, argc, argv);
+	if (syscall(SYS_pidfd_send_signal, sandbox.pid1_fd, SIGKILL, NULL, 0) < 0 ||
+	    floor_gone() < 0)
+		return 1;
+	return r;
+}
+
 static int run_command(char **argv)
 {
 	int status = -1;
@@ -403,7 +457,7 @@ static int open_init(const char *path)
 int main(int argc, char **argv)
 {
 	static const struct pace_subject subject = {
-		.usage = "floor [-s] [-i FLOOR_INIT] [-x COMMAND...]",
+		.usage = "floor [-s | -j] [-i FLOOR_INIT] [-x COMMAND...]",
 		.prepare = floor_prepare,
 		.open = floor_open,
 		.close = floor_close,
@@ -411,14 +465,16 @@ int main(int argc, char **argv)
 		.finish = floor_finish,
 	};
 	const char *init = NULL;
-	bool execute = false;
+	bool execute = false, join = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "+si:x")) != -1) {
+	while ((option = getopt(argc, argv, "+sji:x")) != -1) {
 		if (option == 's')
 			shared_by = getpid();
 		else if (option == 'i')
 			init = optarg;
+		else if (option == 'j')
+			join = true;
 		else if (option == 'x')
 			execute = true;
 		else
@@ -428,5 +484,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (execute && optind < argc)
 		return run_command(argv + optind);
+	if (join)
+		return run_joins(argc - optind, argv + optind);
 	return pace_run(&subject, argc - optind, argv + optind);
 }

@@ -58,6 +58,10 @@ static size_t due_size(enum message_type type, const uint8_t *data, size_t size)
 		return sizeof(struct message_tmp);
 	case MESSAGE_TMP_DONE:
 		return sizeof(struct message_tmp_done);
+	case MESSAGE_ADOPT:
+		return sizeof(struct message_adopt);
+	case MESSAGE_ADOPTED:
+		return sizeof(struct message_adopted);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -114,7 +118,7 @@ static void check_request(const struct message_request *request, size_t size)
 
 static void check_reply(const struct message_reply *reply)
 {
-	require(reply->verdict <= REPLY_CONFINED && reply->notice <= NOTICE_FROZEN &&
+	require(reply->verdict <= REPLY_RETRY && reply->notice <= NOTICE_FROZEN &&
 			reply->cgroup_count <= PROTOCOL_CGROUPS_MAX &&
 			abs(reply->oom_score_adj) <= 1000,
 		"a reply's numbers");
@@ -122,6 +126,13 @@ static void check_reply(const struct message_reply *reply)
 	for (size_t i = 0; i < PROTOCOL_CGROUPS_MAX; i++)
 		require(ENDS(reply->cgroups[i].mount) && ENDS(reply->cgroups[i].controller),
 			"a reply's cgroups end");
+}
+
+static void check_adopt(const struct message_adopt *adopt)
+{
+	require(ENDS(adopt->service) && ENDS(adopt->tty) && ENDS(adopt->rhost), "texts end");
+	require(adopt->leader_pid > 0 && adopt->terms.linger <= 1 && adopt->terms.notify <= 1,
+		"numbers are in range");
 }
 
 static void check_info(const struct message_info *info)
@@ -167,6 +178,8 @@ static int check(const char *bytes, size_t size, enum message_type type)
 		check_info((const struct message_info *)bytes);
 	else if (type == MESSAGE_TMP)
 		require(((const struct message_tmp *)bytes)->place <= TMP_DISK, "a place");
+	else if (type == MESSAGE_ADOPT)
+		check_adopt((const struct message_adopt *)bytes);
 	else if (type == MESSAGE_READY)
 		require(ENDS(((const struct message_ready *)bytes)->text), "its text ends");
 	else if (type == MESSAGE_SESSIONS)
@@ -237,7 +250,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 2)
 		return 0;
-	enum message_type type = (enum message_type)(data[0] % MESSAGE_TMP_DONE + MESSAGE_SPAWNED);
+	enum message_type type = (enum message_type)(data[0] % MESSAGE_ADOPTED + MESSAGE_SPAWNED);
 	unsigned int flags = data[1];
 	size_t length;
 	_free_ char *bytes = make(type, flags, data + 2, size - 2, &length);

@@ -61,7 +61,7 @@ wrong "line that is neither" 2 '' 'expected' '[default]' 'just words'
 wrong "unterminated header" 1 '' 'expected|\]' '[default' 'pids_max = 10'
 wrong "a line over 1000 characters" 2 '' '1000' '[default]' "hide = /$(printf '%01200d' 0)"
 wrong "key of a later version" 2 net 'not supported by this version' '[default]' 'net = none'
-wrong "choice of a later version" 2 instance 'not supported by this version' '[default]' 'instance = user'
+wrong "choice of a later version" 2 namespaces 'not supported by this version' '[default]' 'namespaces = net'
 wrong "limits with cgroup = none" '[0-9]+' 'pids_max|cgroup' '' '[host]' 'cgroup = none' '[default]' 'pids_max = 10'
 
 case_ "check: every error is listed"

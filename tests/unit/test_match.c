@@ -258,6 +258,8 @@ static void contradictions_are_refused(void **state)
 		 {"memory_high (" POLICY_NAME ":3)", "memory_max (" POLICY_NAME ":2)", ""}},
 		{"[default]\nmemory_max = 1%\nmemory_high = 2%\n",
 		 {"memory_high (" POLICY_NAME ":3)", "memory_max (" POLICY_NAME ":2)", ""}},
+		{"[default]\ninstance = user\non_logout = linger\nnamespaces = mount ipc\n",
+		 {"namespaces (" POLICY_NAME ":4)", "pid", "on_logout (" POLICY_NAME ":3)"}},
 		{"[default]\ncapabilities = none\n",
 		 {"capabilities (" POLICY_NAME ":2)", "setuid, setgid and setpcap",
 		  "no_new_privs (default)"}},

@@ -259,8 +259,8 @@ static void test_keys(void **state)
 		    "a.conf:2: [default] net: not supported by this version");
 	check_words("[default]\ntmp_root = /x\n",
 		    "a.conf:2: [default] tmp_root:", "a key of [host]");
-	check_words("[default]\ninstance = user\n",
-		    "a.conf:2: [default] instance:", "\"user\" is not supported by this version");
+	check_words("[default]\nnamespaces = net\n",
+		    "a.conf:2: [default] namespaces:", "\"net\" is not supported by this version");
 	check_words("[user a\"\xff]\nk\x80 = 1\n",
 		    "a.conf:2: [user a\\\"\\xff] k\\x80:", "unknown key");
 }

@@ -95,10 +95,10 @@ static void test_table(void **state)
 
 static void test_unsupported(void **state)
 {
-	static const char *const later[] = {"on_logout",    "private_dev", "root",
-					    "memory_nodes", "io_weight",   "io_max",
-					    "hugetlb_max",  "devices",	   "net",
-					    "net_rate",	    "runtime_max", "notify"};
+	static const char *const later[] = {"private_dev", "root",   "memory_nodes",
+					    "io_weight",   "io_max", "hugetlb_max",
+					    "devices",	   "net",    "net_rate"};
+
 	struct policy_value value;
 	char why[512];
 
@@ -132,8 +132,18 @@ static void test_choices(void **state)
 {
 	(void)state;
 	check_number(KEY_INSTANCE, "session", INSTANCE_SESSION);
-	check_bad(KEY_INSTANCE, "user", "\"user\" is not supported by this version");
-	check_bad(KEY_INSTANCE, "users", "expected session, not \"users\"");
+	check_number(KEY_INSTANCE, "user", INSTANCE_USER);
+	check_bad(KEY_INSTANCE, "users", "expected session or user, not \"users\"");
+	check_number(KEY_ON_LOGOUT, "kill", LOGOUT_KILL);
+	check_number(KEY_ON_LOGOUT, "linger", LOGOUT_LINGER);
+	check_bad(KEY_ON_LOGOUT, "stay", "expected kill or linger");
+	check_number(KEY_NOTIFY, "tty", NOTIFY_TTY);
+	check_number(KEY_NOTIFY, "no", NOTIFY_NO);
+	check_bad(KEY_NOTIFY, "yes", "expected tty or no");
+	check_number(KEY_RUNTIME_MAX, "8h", 8 * 3600);
+	check_number(KEY_RUNTIME_MAX, "max", CONVERT_MAX);
+	check_bad(KEY_RUNTIME_MAX, "0s", "at least 1s");
+	check_bad(KEY_RUNTIME_MAX, "90", "a time such as 90s");
 	check_number(KEY_TMP_SCOPE, "session", TMP_SCOPE_SESSION);
 	check_number(KEY_TMP_SCOPE, "user", TMP_SCOPE_USER);
 	check_bad(KEY_TMP_SCOPE, "host", "expected user or session");

@@ -28,6 +28,8 @@ union any {
 	struct message_sessions sessions;
 	struct message_tmp tmp;
 	struct message_tmp_done tmp_done;
+	struct message_adopt adopt;
+	struct message_adopted adopted;
 };
 
 static size_t size_of(enum message_type type)
@@ -49,6 +51,10 @@ static size_t size_of(enum message_type type)
 		return sizeof(struct message_tmp);
 	case MESSAGE_TMP_DONE:
 		return sizeof(struct message_tmp_done);
+	case MESSAGE_ADOPT:
+		return sizeof(struct message_adopt);
+	case MESSAGE_ADOPTED:
+		return sizeof(struct message_adopted);
 	default:
 		return sizeof(struct message_plain);
 	}
@@ -68,6 +74,8 @@ static void *make(enum message_type type)
 	}
 	if (type == MESSAGE_SESSIONS)
 		any->sessions.total = any->sessions.count = PROTOCOL_SESSIONS_PART;
+	if (type == MESSAGE_ADOPT)
+		any->adopt.leader_pid = 1;
 	return any;
 }
 
@@ -87,10 +95,10 @@ static int check(const void *message, size_t size, enum message_type type)
 static void every_type_is_taken_as_itself_alone(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
 		_free_ void *message = make((enum message_type)type);
 
-		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_TMP_DONE; due++) {
+		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_ADOPTED; due++) {
 			int r = check(message, size_of((enum message_type)type),
 				      (enum message_type)due);
 
@@ -102,7 +110,7 @@ static void every_type_is_taken_as_itself_alone(void **state)
 static void every_shorter_size_is_refused(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
 		_free_ char *message = make((enum message_type)type);
 
 		for (size_t size = 0; size < size_of((enum message_type)type); size++) {
@@ -119,7 +127,7 @@ static void every_shorter_size_is_refused(void **state)
 static void the_size_in_the_head_must_agree(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
 		_free_ union any *any = make((enum message_type)type);
 		size_t size = size_of((enum message_type)type);
 
@@ -156,7 +164,7 @@ static void another_version_is_said_to_be_one(void **state)
 
 static void types_out_of_range_are_refused(void **state)
 {
-	static const uint16_t types[] = {0, MESSAGE_TMP_DONE + 1, 255, UINT16_MAX};
+	static const uint16_t types[] = {0, MESSAGE_ADOPTED + 1, 255, UINT16_MAX};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -197,9 +205,11 @@ static const struct {
 	TEXT(MESSAGE_INFO, message_info, memory_dir),
 	TEXT(MESSAGE_INFO, message_info, cpu_dir),
 	TEXT(MESSAGE_INFO, message_info, pids_dir),
-	TEXT(MESSAGE_SESSIONS, message_sessions, sessions[0].service),
-	TEXT(MESSAGE_SESSIONS, message_sessions, sessions[0].tty),
-	TEXT(MESSAGE_SESSIONS, message_sessions, sessions[PROTOCOL_SESSIONS_PART - 1].rhost),
+	TEXT(MESSAGE_ADOPT, message_adopt, service),
+	TEXT(MESSAGE_ADOPT, message_adopt, tty),
+	TEXT(MESSAGE_ADOPT, message_adopt, rhost),
+	TEXT(MESSAGE_ADOPTED, message_adopted, id),
+	TEXT(MESSAGE_ADOPTED, message_adopted, service),
 };
 
 static void texts_without_an_end_are_refused(void **state)
@@ -235,7 +245,7 @@ static const struct {
 	NUMBER(MESSAGE_REQUEST, message_request, debug, 1, 2),
 	NUMBER(MESSAGE_REQUEST, message_request, uid, UINT32_MAX - 1, UINT32_MAX),
 	NUMBER(MESSAGE_REQUEST, message_request, gid, UINT32_MAX - 1, UINT32_MAX),
-	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_CONFINED, REPLY_CONFINED + 1),
+	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_RETRY, REPLY_RETRY + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, verdict, REPLY_IGNORE, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, notice, NOTICE_FROZEN, NOTICE_FROZEN + 1),
 	NUMBER(MESSAGE_REPLY, message_reply, no_new_privs, 1, 2),
@@ -247,6 +257,16 @@ static const struct {
 	NUMBER(MESSAGE_SESSIONS, message_sessions, count, 0, UINT32_MAX),
 	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj, 1000, 1001),
 	NUMBER(MESSAGE_REPLY, message_reply, oom_score_adj, -1000, -1001),
+	NUMBER(MESSAGE_ADOPT, message_adopt, uid, UINT32_MAX - 1, UINT32_MAX),
+	NUMBER(MESSAGE_ADOPT, message_adopt, leader_pid, 1, 0),
+	NUMBER(MESSAGE_ADOPT, message_adopt, leader_pid, INT32_MAX, -1),
+	NUMBER(MESSAGE_ADOPT, message_adopt, anyway, 1, 2),
+	NUMBER(MESSAGE_ADOPT, message_adopt, terms.no_new_privs, 1, 2),
+	NUMBER(MESSAGE_ADOPT, message_adopt, terms.linger, 1, 2),
+	NUMBER(MESSAGE_ADOPT, message_adopt, terms.notify, 1, 2),
+	NUMBER(MESSAGE_ADOPT, message_adopt, terms.oom_score_adj, -1000, -1001),
+	NUMBER(MESSAGE_ADOPT, message_adopt, terms.oom_score_adj, 1000, 1001),
+	NUMBER(MESSAGE_ADOPTED, message_adopted, verdict, ADOPT_UNABLE, ADOPT_UNABLE + 1),
 };
 
 static void numbers_out_of_range_are_refused(void **state)
@@ -451,7 +471,7 @@ static void send_good(const struct wire *wire, enum message_type type, const int
 
 static void every_type_comes_through(void **state)
 {
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_TMP_DONE; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
 		send_good(*state, (enum message_type)type, NULL, 0);
 		assert_int_equal(receive(*state, (enum message_type)type, NULL, NULL), 0);
 	}

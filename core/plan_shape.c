@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/plan.h"
+
+#include <string.h>
+
+#include "core/pod.h"
+
+static uint64_t add_text(uint64_t hash, const char *text)
+{
+	/* With its NUL, so that "a" "bc" is not "ab" "c"; nothing is not "". */
+	return text ? pod_hash(hash, text, strlen(text) + 1) : pod_hash(hash, "\1", 1);
+}
+
+uint64_t plan_shape(const struct plan *plan)
+{
+	uint64_t numbers[] = {
+		plan->cgroup,	  plan->propagation, plan->namespaces,	   plan->tmp_size,
+		plan->tmp_inodes, plan->tmp_noexec,  plan->proc_invisible, plan->step_count,
+	};
+	uint64_t hash = pod_hash(POD_HASH_START, numbers, sizeof(numbers));
+
+	hash = add_text(hash, plan->hostname);
+	for (size_t i = 0; i < plan->step_count; i++) {
+		uint64_t kind[] = {plan->steps[i].kind, plan->steps[i].read_only};
+
+		hash = pod_hash(hash, kind, sizeof(kind));
+		hash = add_text(hash, plan->steps[i].target);
+		hash = add_text(hash, plan->steps[i].source);
+	}
+	return hash;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * opening - one login while it is made by the helper, in memory that is given back before the warden's
+ * long wait. What the warden needs is moved over at the end.
+ */
+#ifndef CARREL_OPENING_H
+#define CARREL_OPENING_H
+
+#include "core/match.h"
+#include "core/plan.h"
+#include "core/protocol.h"
+#include "helper/share.h"
+#include "helper/warden.h"
+
+struct opening {
+	int64_t deadline_ms;
+	struct message_request request;
+	struct login login; /* points into request and group_names */
+	char **group_names;
+	struct policy *policy;
+	uint64_t stamp; /* policy_stamp(); 0: the policy is not the one that lies there */
+	struct plan plan;
+	bool planned;
+	pid_t leader;
+	bool apart; /* instance=user, but it can't be, or is not to be, in the user's pod */
+	struct warden warden;
+	struct share share;
+	struct message_reply reply;
+	bool answered; /* the caller has its reply, so it is told of a failure by READY */
+};
+
+/* What a login has from the policy, for any of its services: 1 when it is left alone. */
+int opening_plan(const struct opening *opening, const struct login *login, struct plan *ret_plan,
+		 struct failure *reterr);
+
+/* Is the user frozen? The caller holds the user's registry lock. */
+int opening_check_frozen(struct opening *opening, struct failure *reterr);
+
+/* What later logins of this kind will be given by the warden of the pod. */
+void opening_terms(const struct opening *opening, struct login_terms *ret_terms);
+
+/* The parts of a reply that come from the plan, and that come from the slice: descriptors to send. */
+void reply_from_terms(const struct login_terms *terms, struct message_reply *reply);
+int reply_from_cgroups(const struct cgroup_set *cgroups, struct message_reply *reply,
+		       int ret_fds[PROTOCOL_CGROUPS_MAX], struct failure *reterr);
+/* Send it, with PID 1's pidfd and the cgroups' descriptors, which are closed in any case. */
+int reply_send(int socket, const struct message_reply *reply, int init_pidfd, const int *cgroup_fds,
+	       struct failure *reterr);
+/* The sandbox is whole; or with a failure, is not. */
+int reply_send_ready(int socket, const struct failure *failure);
+/* An answer that is not a sandbox; `failure` of REPLY_REFUSED. */
+void reply_send_verdict(int socket, struct message_reply *reply, enum reply_verdict verdict,
+			const struct failure *failure);
+
+#endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/terminal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "core/cleanup.h"
+#include "core/convert.h"
+#include "core/sys.h"
+
+#define PROCESSES_MAX 65536
+#define DEPTH_MAX 64 /* from a process up to its leader */
+#define TERMINALS_MAX 8 /* of one session */
+#define MAJOR_TTY 4 /* Linux, Documentation/admin-guide/devices.txt */
+#define MAJOR_PTS_FIRST 136
+#define MAJOR_PTS_LAST 143
+#define SERIAL_FIRST 64 /* minors of /dev/ttyS0 and on */
+
+struct process {
+	pid_t pid, parent;
+	dev_t tty; /* 0: none */
+};
+
+struct processes {
+	struct process *list;
+	size_t count, room;
+};
+
+/* The fields after the name, which may hold anything, also blanks and brackets (proc(5)). */
+static bool read_process(pid_t pid, struct process *ret_process)
+{
+	char path[40], text[512];
+	int parent, group, session, tty;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (got <= 0)
+		return false;
+	text[got] = '\0';
+	const char *after = strrchr(text, ')');
+
+	if (!after || sscanf(after, ") %*c %d %d %d %d", &parent, &group, &session, &tty) != 4)
+		return false;
+	/* As the kernel packs it: proc(5), tty_nr. */
+	unsigned int packed = (unsigned int)tty;
+
+	*ret_process = (struct process){
+		.pid = pid,
+		.parent = parent,
+		.tty = packed ? makedev(packed >> 8 & 0xfff,
+					(packed & 0xff) | (packed >> 12 & 0xfff00))
+			      : 0,
+	};
+	return true;
+}
+
+static bool add_process(struct processes *processes, const char *name)
+{
+	uint64_t pid;
+
+	if (convert_unsigned(name, 1, INT32_MAX, &pid) < 0)
+		return true;
+	if (processes->count == processes->room) {
+		size_t room = processes->room * 2 + 64;
+		struct process *more = room > PROCESSES_MAX
+					       ? NULL
+					       : realloc(processes->list, room * sizeof(*more));
+
+		if (!more)
+			return false;
+		processes->list = more;
+		processes->room = room;
+	}
+	processes->count += read_process((pid_t)pid, &processes->list[processes->count]);
+	return true;
+}
+
+/* Those of the slice; where there is none, all that /proc shows. */
+static void read_processes(const struct message_info *info, struct processes *processes)
+{
+	const char *slice = info->pids_dir[0] ? info->pids_dir : info->memory_dir;
+	char path[PROTOCOL_TEXT_MAX + 16], line[32];
+	const struct dirent *entry;
+
+	if (slice[0]) {
+		(void)snprintf(path, sizeof(path), "%s/cgroup.procs", slice);
+		_fclose_ FILE *file = fopen(path, "re");
+
+		while (file && fgets(line, sizeof(line), file)) {
+			line[strcspn(line, "\n")] = '\0';
+			if (!add_process(processes, line))
+				return;
+		}
+		return;
+	}
+	DIR *dir = opendir("/proc");
+
+	while (dir && (entry = readdir(dir))) {
+		if (!add_process(processes, entry->d_name))
+			break;
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+static const struct process *find(const struct processes *processes, pid_t pid)
+{
+	for (size_t i = 0; i < processes->count; i++) {
+		if (processes->list[i].pid == pid)
+			return &processes->list[i];
+	}
+	return NULL;
+}
+
+static bool is_descendant(const struct processes *processes, const struct process *process,
+			  pid_t leader)
+{
+	for (int depth = 0; process && depth < DEPTH_MAX; depth++) {
+		if (process->parent == leader)
+			return true;
+		process = find(processes, process->parent);
+	}
+	return false;
+}
+
+/* Terminals ---------------------------------------------------------------------------------- */
+
+static bool device_path(dev_t tty, char *path, size_t size)
+{
+	unsigned int number = minor(tty), type = major(tty);
+
+	if (type >= MAJOR_PTS_FIRST && type <= MAJOR_PTS_LAST)
+		(void)snprintf(path, size, "/dev/pts/%u", number + (type - MAJOR_PTS_FIRST) * 256);
+	else if (type == MAJOR_TTY && number < SERIAL_FIRST)
+		(void)snprintf(path, size, "/dev/tty%u", number);
+	else if (type == MAJOR_TTY)
+		(void)snprintf(path, size, "/dev/ttyS%u", number - SERIAL_FIRST);
+	else
+		return false;
+	return true;
+}
+
+/* PAM_TTY is "/dev/pts/3" or "pts/3". */
+static bool is_named(const struct member *member, const char *path)
+{
+	const char *name = member->tty;
+
+	if (!name)
+		return false;
+	return strcmp(name, path) == 0 || strcmp(name, path + strlen("/dev/")) == 0;
+}
+
+static bool write_line(const struct message_info *info, const struct member *member, dev_t tty,
+		       const char *line, size_t len)
+{
+	char path[32];
+	struct stat st;
+
+	if (!device_path(tty, path, sizeof(path)))
+		return false;
+	/* /dev and /dev/pts are root's. O_NONBLOCK: one that is stopped (^S) loses the line. */
+	_close_ int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != tty ||
+	    (st.st_uid != info->uid && !is_named(member, path)))
+		return false;
+	return write(fd, line, len) == (ssize_t)len;
+}
+
+static bool is_new(dev_t *ttys, size_t *count, dev_t tty)
+{
+	for (size_t i = 0; i < *count; i++) {
+		if (ttys[i] == tty)
+			return false;
+	}
+	if (*count == TERMINALS_MAX)
+		return false;
+	ttys[(*count)++] = tty;
+	return true;
+}
+
+size_t terminal_tell(const struct message_info *info, const struct member *members, size_t count,
+		     const char *line)
+{
+	struct processes processes = {.count = 0};
+	char text[512];
+	size_t told = 0;
+	/* In raw mode a line feed does not go back to the first column. */
+	int len = snprintf(text, sizeof(text), "\r\ncarrel: %s\r\n", line);
+
+	if (len <= 0 || (size_t)len >= sizeof(text))
+		return 0;
+	read_processes(info, &processes);
+	for (size_t m = 0; m < count; m++) {
+		dev_t ttys[TERMINALS_MAX];
+		size_t seen = 0;
+
+		for (size_t i = 0; members[m].state == MEMBER_LIVE && i < processes.count; i++) {
+			const struct process *process = &processes.list[i];
+
+			if (process->tty && is_descendant(&processes, process, members[m].leader) &&
+			    is_new(ttys, &seen, process->tty))
+				told += write_line(info, &members[m], process->tty, text,
+						   (size_t)len);
+		}
+	}
+	free(processes.list);
+	return told;
+}
+
+void terminal_signal(const struct message_info *info, const struct member *member, int sig)
+{
+	struct processes processes = {.count = 0};
+
+	read_processes(info, &processes);
+	for (size_t i = 0; i < processes.count; i++) {
+		struct process again;
+
+		if (!is_descendant(&processes, &processes.list[i], member->leader))
+			continue;
+		_close_ int pidfd = sys_pidfd_open(processes.list[i].pid);
+
+		/* The pidfd holds on to the process: is it still the one that was seen? */
+		if (pidfd >= 0 && read_process(processes.list[i].pid, &again) &&
+		    again.parent == processes.list[i].parent)
+			(void)sys_pidfd_send_signal(pidfd, sig);
+	}
+	free(processes.list);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * terminal - the processes of one session, and the terminals they run on.
+ *
+ * A session's processes are its leader's descendants (sshd's monitor, then its child, then the shell);
+ * what has been orphaned belongs to the sandbox, no longer to a session. A terminal is the session's
+ * when it is the controlling terminal of such a process, and belongs to the user or is the one that
+ * PAM named. Nothing is ever written to anything else: no pipe, no socket, no file.
+ */
+#ifndef CARREL_TERMINAL_H
+#define CARREL_TERMINAL_H
+
+#include "core/protocol.h"
+#include "helper/sessions.h"
+
+/* Write the line to the terminals of those sessions; never waits. How many there were. */
+size_t terminal_tell(const struct message_info *info, const struct member *members, size_t count,
+		     const char *line);
+
+/* Send a signal to the session's processes other than the leader. */
+void terminal_signal(const struct message_info *info, const struct member *member, int sig);
+
+#endif

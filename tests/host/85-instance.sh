@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
+# timeout: 600
+# instance = user: the logins of a user share one sandbox, whatever happens at its beginning and end.
+. "$CHECK_SOURCE/tests/host/lib.sh"
+
+if [ "$PLAIN" = 1 ]; then
+	case_ "instance = user"
+	skip_ "there is no product"
+	exit
+fi
+
+pod_policy()
+{
+	policy_write '[default]' 'instance = user' "$@"
+	# Younger than that, a change may have left no trace in the files' times.
+	sleep 2.2
+}
+
+pod=$CARREL_RUN_DIR/$UID_A/pod
+wardens()
+{
+	warden_pids | wc -l
+}
+is_gone()
+{
+	no_sandbox && [ ! -e "$CARREL_RUN_DIR/$UID_A" ]
+}
+expect_end()
+{
+	wait_until 5 is_gone || fail_ "the sandbox is still there: $(warden_pids; ls "$CARREL_RUN_DIR/$UID_A")"
+	wait_until 5 slice_gone memory "$UID_A" || fail_ "the slice is still there"
+}
+sessions()
+{
+	"$CARREL" list --json | python3 -c 'import json, sys
+print(*(row["sessions"] for row in json.load(sys.stdin)))'
+}
+# How many helpers were started since the last call.
+expect_helpers()
+{
+	expect_equal "$(wc -l <"$SCRATCH/started")" "$1" "helpers $2"
+	: >"$SCRATCH/started"
+}
+
+case_ "later logins join the first one's sandbox; the last logout ends it"
+pod_policy
+session_start one in "$USER_A"
+session_start two in "$USER_A"
+for kind in mnt pid ipc; do
+	expect_equal "$(session_do one readlink /proc/self/ns/$kind)" \
+		"$(session_do two readlink /proc/self/ns/$kind)" "$kind namespaces"
+	expect_differ "$(session_do one readlink /proc/self/ns/$kind)" "$(ns_of $$ $kind)" "the host's $kind"
+done
+session_do one 'echo shared >/tmp/file; nohup sleep 300 >/dev/null 2>&1 & echo $! >/tmp/pid'
+expect_equal "$(session_do two 'cat /tmp/file; kill -0 $(cat /tmp/pid) && echo seen')" $'shared\nseen' "the other's"
+expect_equal "$(wardens)" 1 "wardens"
+expect_equal "$(sessions)" 2 "sessions in carrel list"
+session_end one
+expect_equal "$(session_do two 'cat /tmp/file; kill -0 $(cat /tmp/pid) && echo seen')" $'shared\nseen' "after a logout"
+wait_until 3 eval '[ "$(sessions)" = 1 ]' || fail_ "sessions: $(sessions)"
+expect_log "session of $USER_A in sandbox $UID_A-[0-9]* ended: service=$SERVICE_IN length="
+session_end two
+expect_end
+expect_log "sandbox $UID_A-[0-9]* of $USER_A ended: service="
+
+case_ "scp to /tmp, then ssh, while another login holds the sandbox"
+session_start hold in "$USER_A"
+echo copied >"$SCRATCH/file"
+expect_ok scp -F "$SSH_CONFIG" "$SCRATCH/file" "$USER_A@in:/tmp/copied"
+expect_output copied ssh_in "$USER_A" cat /tmp/copied
+expect_nofile /tmp/copied
+session_end hold
+expect_end
+
+case_ "two users have two sandboxes"
+session_start a in "$USER_A"
+session_start b in "$USER_B"
+expect_differ "$(session_do a readlink /proc/self/ns/pid)" "$(session_do b readlink /proc/self/ns/pid)" "pid namespaces"
+expect_equal "$(wardens)" 2 "wardens"
+session_end a
+session_end b
+expect_end
+
+case_ "a join starts no helper as long as the policy's files and the login are the same"
+cat >"$SCRATCH/helper" <<-END
+	#!/bin/sh
+	echo x >>$SCRATCH/started
+	exec $LIBEXEC/carrel-session "\$@"
+END
+chmod 755 "$SCRATCH/helper"
+: >"$SCRATCH/started"
+pam_write joins "$(pam_line helper="$SCRATCH/helper")"
+pam_write joins2 "$(pam_line helper="$SCRATCH/helper")"
+join_once()
+{
+	expect_grep '^open: PAM_SUCCESS' steps start="${1:-joins}:$USER_A" open run='readlink /proc/self/ns/pid' close end
+	expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$held" "the pid namespace"
+}
+session_start hold in "$USER_A"
+held=$(session_do hold readlink /proc/self/ns/pid)
+join_once
+expect_helpers 1 "at the first of its service"
+join_once
+join_once
+expect_helpers 0 "at the next"
+join_once joins2
+expect_helpers 1 "of another service"
+touch "$POLICY"
+join_once
+expect_helpers 1 "after the policy was touched"
+sleep 2.2
+join_once
+join_once
+expect_helpers 1 "once that is long ago"
+echo '[default]' >"${POLICY%/*}/carrel.conf.d/x.conf"
+join_once
+expect_helpers 1 "after a drop-in came"
+sleep 2.2
+join_once
+join_once
+expect_helpers 1 "once that is long ago"
+echo 'pids_max = 500' >>"${POLICY%/*}/carrel.conf.d/x.conf"
+join_once
+expect_helpers 1 "after a drop-in was written in place"
+expect_equal "$(cat "$(slice_dir pids "$UID_A")/pids.max")" 500 "pids.max"
+session_end hold
+rm "${POLICY%/*}/carrel.conf.d/x.conf"
+expect_end
+
+case_ "a policy change: limits at once, namespaces with the next fresh sandbox"
+pod_policy 'pids_max = 300'
+session_start hold in "$USER_A"
+expect_equal "$(cat "$(slice_dir pids "$UID_A")/pids.max")" 300 "pids.max"
+log_mark
+policy_write '[default]' 'instance = user' 'pids_max = 200' 'namespaces = mount pid ipc uts'
+expect_output "$(session_do hold readlink /proc/self/ns/pid)" ssh_in "$USER_A" readlink /proc/self/ns/pid
+expect_equal "$(cat "$(slice_dir pids "$UID_A")/pids.max")" 200 "pids.max"
+expect_log "joins sandbox .* made before the policy changed"
+expect_output "$(ns_of $$ uts)" ssh_in "$USER_A" readlink /proc/self/ns/uts
+session_end hold
+expect_end
+expect_grep '^uts:' ssh_in "$USER_A" readlink /proc/self/ns/uts
+expect_differ "$OUT" "$(ns_of $$ uts)" "the uts namespace of a fresh one"
+expect_end
+
+case_ "a service that is to have other namespaces gets a sandbox of its own"
+pod_policy '[service apart]' 'namespaces = mount ipc'
+pam_write apart "$(pam_line)"
+session_start hold in "$USER_A"
+expect_grep '^open: PAM_SUCCESS' steps start="apart:$USER_A" open run='readlink /proc/self/ns/pid' close end
+expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$(ns_of $$ pid)" "the pid namespace of a service without one"
+session_end hold
+expect_end
+
+case_ "a changed group is seen at the next login"
+pod_policy '[group later]' 'sandbox = no'
+groupadd later
+session_start hold in "$USER_A"
+expect_grep '^open: PAM_SUCCESS' steps start="joins:$USER_A" open close end
+usermod -aG later "$USER_A"
+expect_grep '^pid:' steps start="joins:$USER_A" open run='readlink /proc/self/ns/pid' end
+expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$(ns_of $$ pid)" "the pid namespace of who is left alone"
+session_end hold
+groupdel later
+expect_end
+
+case_ "sessions_max counts those of a shared sandbox"
+pod_policy 'sessions_max = 2'
+session_start one in "$USER_A"
+session_start two in "$USER_A"
+expect_status 254 ssh_in "$USER_A" true
+expect_grep '^open: PAM_SESSION_ERR' steps start="joins:$USER_A" open end
+session_end one
+wait_until 3 eval '[ "$(sessions)" = 1 ]'
+expect_ok ssh_in "$USER_A" true
+session_end two
+expect_end
+
+case_ "capabilities and OOM score are each login's own"
+pod_policy 'no_new_privs = yes' 'oom_score_adj = 300' '[service joins]' 'oom_score_adj = 400'
+session_start hold in "$USER_A"
+for i in 1 2; do
+	expect_grep '^NoNewPrivs:.*1' ssh_in "$USER_A" cat /proc/self/status
+	expect_output 300 ssh_in "$USER_A" cat /proc/self/oom_score_adj
+	expect_grep '^400' steps start="joins:$USER_A" open run='cat /proc/self/oom_score_adj' close end
+done
+session_end hold
+expect_end
+
+case_ "the caller is back where it was after close_session"
+pod_policy
+session_start hold in "$USER_A"
+for i in 1 2; do
+	expect_grep '^open: PAM_SUCCESS' steps start="joins:$USER_A" state="$SCRATCH/before" open close state="$SCRATCH/after" end
+	expect_ok diff "$SCRATCH/before" "$SCRATCH/after"
+done
+session_end hold
+expect_end
+
+case_ "what lingers keeps the sandbox, is found again, and ends it"
+pod_policy 'on_logout = linger'
+first=$(ssh_in "$USER_A" 'nohup sleep 4 >/dev/null 2>&1 & readlink /proc/self/ns/pid')
+sleep 0.5
+expect_equal "$(wardens)" 1 "wardens after the logout"
+expect_equal "$(sessions)" 0 "sessions"
+expect_output "$first" ssh_in "$USER_A" 'pgrep -x sleep >/dev/null && readlink /proc/self/ns/pid'
+expect_end
+
+case_ "nothing that lingers: the sandbox ends with the last logout"
+expect_ok ssh_in "$USER_A" true
+expect_end
+
+case_ "tmux: detach, log out, attach from the next login"
+if command -v tmux >/dev/null; then
+	expect_ok ssh_in "$USER_A" -tt 'tmux -L t new-session -d -s work "echo here-\$\$ >/tmp/mark; exec sleep 60"; sleep 0.3'
+	expect_grep '^work:' ssh_in "$USER_A" 'tmux -L t ls'
+	expect_grep '^here-' ssh_in "$USER_A" cat /tmp/mark
+	expect_ok ssh_in "$USER_A" 'tmux -L t kill-server'
+	expect_end
+else
+	skip_ "no tmux"
+fi
+
+case_ "on_logout = kill ends what was left running"
+pod_policy
+expect_ok ssh_in "$USER_A" 'nohup sleep 300 >/dev/null 2>&1 &'
+expect_end
+expect_equal "$(user_pids "$UID_A")" "" "processes"
+
+case_ "a lingering sandbox whose warden is killed ends, PID 1 waiting for its child or not"
+pod_policy 'on_logout = linger'
+expect_ok ssh_in "$USER_A" 'nohup sleep 300 >/dev/null 2>&1 &'
+sleep 0.5
+kill -9 "$(warden_pids)"
+wait_until 3 user_gone "$UID_A" || fail_ "a process survived its warden"
+expect_ok ssh_in "$USER_A" true
+expect_end
+
+case_ "the warden is killed with two logins in: both end, the next one is whole"
+pod_policy
+session_start one in "$USER_A"
+session_start two in "$USER_A"
+kill -9 "$(warden_pids)"
+wait_until 3 user_gone "$UID_A" || fail_ "a process survived its warden"
+expect_ok ssh_in "$USER_A" true
+session_cut one
+session_cut two
+expect_end
+
+case_ "PID 1 is killed with two logins in: both end, the next one is whole"
+session_start one in "$USER_A"
+session_start two in "$USER_A"
+kill -9 "$(init_pids)"
+wait_until 3 user_gone "$UID_A" || fail_ "a process survived its PID 1"
+expect_ok ssh_in "$USER_A" true
+session_cut one
+session_cut two
+expect_end
+
+case_ "case 49: sshd's monitor is killed: its session ends, the other's does not"
+session_start one in "$USER_A"
+session_start two in "$USER_A"
+leader=$("$CARREL" list --json | grep -o '"leader_pid": [0-9]*' | grep -o '[0-9]*$')
+kill -9 "$leader"
+wait_until 3 eval '[ "$(sessions)" = 1 ]' || fail_ "sessions: $(sessions)"
+expect_output "$UID_A" session_do two id -u
+session_cut one
+session_end two
+expect_end
+
+case_ "a warden that hangs keeps nobody out"
+session_start one in "$USER_A"
+hung=$(warden_pids)
+kill -STOP "$hung"
+before=$SECONDS
+expect_ok ssh_in "$USER_A" true
+expect_grep '^open: PAM_SUCCESS' steps start="joins:$USER_A" open run='id -u' close end
+[ $((SECONDS - before)) -lt $((12 * $(patience))) ] || fail_ "it took $((SECONDS - before)) s"
+kill -CONT "$hung"
+expect_output "$UID_A" session_do one id -u
+expect_equal "$(sessions)" 1 "sessions, of those that gave up as well"
+session_end one
+expect_end
+
+case_ "the pod's socket is root's"
+session_start one in "$USER_A"
+expect_equal "$(stat -c '%U %a' "$CARREL_RUN_DIR" "$CARREL_RUN_DIR/$UID_A")" $'root 700\nroot 700' "directories"
+expect_ok test -S "$pod"
+session_end one
+expect_end
+expect_nofile "$pod"
+
+case_ "join at the moment of the end, ${RACES:-2000} times"
+expect_ok "$TESTS/pod_race" "$SERVICE_IN" "$USER_A" "${RACES:-2000}"
+note_ "$OUT"
+expect_nogrep ' 0 of them' echo "$OUT"
+expect_end
+
+case_ "50 parallel logins and logouts, twice"
+for round in 1 2; do
+	pids=()
+	for ((i = 0; i < 50; i++)); do
+		(steps start="joins:$USER_A" open run='test -w /tmp && id -u' close end >"$SCRATCH/p.$i" 2>&1) &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+	expect_equal "$(cat "$SCRATCH"/p.* | grep -c '^open: PAM_SUCCESS')" 50 "logins"
+	expect_equal "$(cat "$SCRATCH"/p.* | grep -c "^$UID_A")" 50 "that worked"
+	expect_end
+done

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154
+# timeout: 300
+# runtime_max and notify: what the session's terminal is told, and that nothing else is.
+. "$CHECK_SOURCE/tests/host/lib.sh"
+
+if [ "$PLAIN" = 1 ]; then
+	case_ "notices"
+	skip_ "there is no product"
+	exit
+fi
+
+warden_count()
+{
+	warden_pids | wc -l
+}
+gone()
+{
+	wait_until 5 no_sandbox || fail_ "the sandbox is still there"
+}
+
+for instance in session user; do
+	case_ "runtime_max ends a session, with a warning on its terminal (instance = $instance)"
+	policy_write '[default]' "instance = $instance" 'runtime_max = 4s'
+	log_mark
+	before=$SECONDS
+	expect_fail ssh_in "$USER_A" -tt 'echo started; sleep 60; echo slept'
+	[ $((SECONDS - before)) -lt $((4 + 8 * $(patience))) ] || fail_ "it lasted $((SECONDS - before)) s"
+	[ $((SECONDS - before)) -ge 3 ] || fail_ "it lasted only $((SECONDS - before)) s"
+	expect_grep 'carrel: this session ends in 2 seconds: a session may last 4 seconds here .runtime_max.' echo "$OUT"
+	expect_grep 'carrel: this session has lasted 4 seconds .runtime_max. and ends now' echo "$OUT"
+	expect_nogrep slept echo "$OUT"
+	expect_log "session of $USER_A in sandbox .*: runtime_max of 4 seconds reached"
+	gone
+
+	case_ "runtime_max: no word to a pipe (instance = $instance)"
+	expect_fail ssh_in "$USER_A" 'exec 2>&1; echo started; sleep 60; echo slept'
+	expect_equal "$OUT" started "what came through"
+	expect_nogrep 'carrel' echo "$ERR"
+	gone
+
+	case_ "a session that ignores SIGHUP and SIGTERM is killed (instance = $instance)"
+	before=$SECONDS
+	expect_fail ssh_in "$USER_A" 'trap "" HUP TERM; for i in $(seq 120); do sleep 0.5; done; echo slept'
+	expect_nogrep slept echo "$OUT"
+	[ $((SECONDS - before)) -lt $((14 + 10 * $(patience))) ] || fail_ "it lasted $((SECONDS - before)) s"
+	gone
+done
+
+case_ "runtime_max of one session leaves the younger one in the same sandbox alone"
+policy_write '[default]' 'instance = user' 'runtime_max = 5s'
+session_start old in "$USER_A"
+sleep 3
+session_start young in "$USER_A"
+expect_equal "$(warden_count)" 1 "wardens"
+wait_until 6 eval '! kill -0 "$(session_client old)"' || fail_ "the old one is still there"
+expect_output "$UID_A" session_do young id -u
+session_cut old
+session_end young
+gone
+
+case_ "no runtime_max, no notice"
+policy_write '[default]'
+expect_nogrep 'carrel:' ssh_in "$USER_A" -tt 'sleep 1; echo done'
+gone
+
+eater='python3 -c "import time; x = bytearray(200 << 20); time.sleep(9)"; sleep 1; echo after'
+for instance in session user; do
+	policy_write '[default]' "instance = $instance" 'memory_max = 64M' 'pids_max = 30'
+
+	case_ "an OOM kill is told on the terminal (instance = $instance)"
+	if [ -n "$(cgroup_version memory)" ]; then
+		expect_grep 'carrel: 1 of your processes was killed by the kernel: together they may use 64.0M of memory here .memory_max., and used 6[0-9.]*M' \
+			ssh_in "$USER_A" -tt "$eater"
+		expect_grep after echo "$OUT"
+	else
+		skip_ "no memory controller"
+	fi
+	gone
+
+	case_ "an OOM kill: no word to a pipe (instance = $instance)"
+	expect_grep after ssh_in "$USER_A" "exec 2>/dev/null; $eater"
+	expect_equal "$OUT" after "what came through"
+	gone
+
+	case_ "a refused process is told on the terminal, and not each time (instance = $instance)"
+	if [ -n "$(cgroup_version pids)" ]; then
+		expect_grep 'carrel: a new process was refused: you may have 30 processes and threads here .pids_max., and have [0-9]+' \
+			ssh_in "$USER_A" -tt 'for i in $(seq 60); do sleep 3 & done 2>/dev/null; read -t 6 x'
+		# bash tries again for longer than the pause between two sentences.
+		[ "$(grep -c 'carrel: a new process' <<<"$OUT")" -le 2 ] || fail_ "too many sentences"
+	else
+		skip_ "no pids controller"
+	fi
+	gone
+done
+
+case_ "scp and sftp streams stay clean while the limit is hit"
+session_start hog in "$USER_A"
+head -c 20000000 /dev/urandom >"$SCRATCH/data"
+(session_do hog "$eater" >/dev/null) &
+expect_ok scp -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@in:/tmp/data"
+wait $!
+session_end hog
+gone
+
+case_ "notify = no"
+policy_write '[default]' 'memory_max = 64M' 'notify = no'
+expect_nogrep 'carrel:' ssh_in "$USER_A" -tt "$eater"
+expect_grep after echo "$OUT"
+gone
+
+case_ "each session's terminal is told, another user's is not"
+policy_write '[default]' 'instance = user' 'memory_max = 64M'
+ssh_in "$USER_A" -tt 'sleep 6' >"$SCRATCH/watching" 2>&1 &
+one=$!
+ssh_in "$USER_B" -tt 'sleep 6' >"$SCRATCH/other" 2>&1 &
+two=$!
+sleep 1.5
+expect_grep 'was killed by the kernel' ssh_in "$USER_A" -tt "$eater"
+wait $one $two
+expect_grep 'was killed by the kernel' cat "$SCRATCH/watching"
+expect_nogrep 'carrel:' cat "$SCRATCH/other"
+gone
