@@ -156,7 +156,8 @@ static int run_in_sandbox(struct run *run)
 	watched_signals(&watched);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, &watched, &run->mask_was);
-	if (session_start(HELPER, run->account.passwd->pw_uid, TIMEOUT_SECONDS, &session, &failure) < 0)
+	if (session_start(HELPER, run->account.passwd->pw_uid, TIMEOUT_SECONDS, &session,
+			  &failure) < 0)
 		return verb_fail(&failure);
 	r = identity_add_groups(&login, &failure);
 	if (r == 0)
