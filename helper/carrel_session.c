@@ -601,6 +601,8 @@ static int open_one(struct warden *ret_warden)
 	opening->deadline_ms = sys_now_ms() + REQUEST_WAIT_MS;
 	r = protocol_receive(SPAWN_SOCKET, MESSAGE_REQUEST, &opening->request,
 			     sizeof(opening->request), NULL, NULL, opening->deadline_ms, &failure);
+	if (r == 0 && sessions_reserve(&opening->warden.sessions) < 0)
+		r = failure_set(&failure, ENOMEM, "prepare a session");
 	if (r < 0) {
 		syslog(LOG_ERR, "%s", failure.text);
 	} else {

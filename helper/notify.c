@@ -262,3 +262,19 @@ int64_t notify_attend(struct notify *notify, const struct message_info *info,
 	}
 	return next_ms;
 }
+
+bool notify_is_still(struct notify *notify, int64_t now_ms, int64_t *ret_next_ms)
+{
+	char text[NOTIFY_TEXT] = "";
+
+	if (!notify->silent || notify->fds[NOTIFY_PIDS] < 0 || notify->look_ms[NOTIFY_MEMORY] > 0 ||
+	    notify->look_ms[NOTIFY_PIDS] == 0 || now_ms < notify->look_ms[NOTIFY_PIDS])
+		return false;
+	if (pread(notify->fds[NOTIFY_PIDS], text, sizeof(text) - 1, 0) < 0 ||
+	    memcmp(text, notify->last, sizeof(text)) != 0) {
+		memcpy(notify->last, text, sizeof(text));
+		return false;
+	}
+	*ret_next_ms = notify->look_ms[NOTIFY_PIDS] = now_ms + NOTIFY_PIDS_V1_MS;
+	return true;
+}

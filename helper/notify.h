@@ -22,12 +22,14 @@
 #define NOTIFY_PAUSE_MS 5000
 #define NOTIFY_SETTLE_MS 100 /* v1: it says so before it kills */
 #define NOTIFY_PIDS_V1_MS 5000
+#define NOTIFY_TEXT 32
 
 enum notify_kind { NOTIFY_MEMORY, NOTIFY_PIDS, NOTIFY_KINDS };
 
 struct notify {
 	bool v1[NOTIFY_KINDS];
 	bool silent; /* pids.events has to be looked at */
+	char last[NOTIFY_TEXT]; /* what was in it */
 	int fds[NOTIFY_KINDS]; /* -1: not watched */
 	uint64_t seen[NOTIFY_KINDS]; /* how often, as of the last look */
 	int64_t look_ms[NOTIFY_KINDS]; /* when to look and tell; 0: nothing to */
@@ -48,5 +50,10 @@ void notify_hear(struct notify *notify, const struct pollfd *polls, int64_t now_
 /* Tell what is due. When to come again, in sys_now_ms() terms; 0: when there is an event. */
 int64_t notify_attend(struct notify *notify, const struct message_info *info,
 		      const struct sessions *sessions, int64_t now_ms);
+/*
+ * The look at pids.events of v1, when that alone is due, and nothing is new there: true, with the time of
+ * the next one. It runs next to no code, which would be mapped again each time.
+ */
+bool notify_is_still(struct notify *notify, int64_t now_ms, int64_t *ret_next_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper/sessions.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,13 +12,23 @@ static size_t count_pending(const struct sessions *sessions)
 	return sessions->count - sessions_count(sessions);
 }
 
+int sessions_reserve(struct sessions *sessions)
+{
+	sessions->members = calloc(1, sizeof(*sessions->members));
+	sessions->polls = calloc(SESSIONS_POLLS_FIRST, sizeof(*sessions->polls));
+	if (!sessions->members || !sessions->polls)
+		return -ENOMEM;
+	sessions->room = 1; /* most sandboxes never have another */
+	sessions->poll_room = SESSIONS_POLLS_FIRST;
+	return 0;
+}
+
 struct member *sessions_add(struct sessions *sessions, int socket)
 {
 	if (count_pending(sessions) >= SESSIONS_PENDING_MAX)
 		return NULL;
 	if (sessions->count == sessions->room) {
-		/* One at first: most sandboxes never have another. */
-		size_t room = sessions->room ? sessions->room + 8 : 1;
+		size_t room = sessions->room + 8;
 		struct member *more = realloc(sessions->members, room * sizeof(*more));
 
 		if (!more)

@@ -45,6 +45,13 @@ struct sessions {
 };
 
 /*
+ * Room for the first session and its polls. Called before anything else is allocated: what stays allocated
+ * stands at the beginning of the heap then, and the pages after it go back to the kernel. 0 or -ENOMEM.
+ */
+#define SESSIONS_POLLS_FIRST 12
+int sessions_reserve(struct sessions *sessions);
+
+/*
  * Add one at the end, PENDING, with `socket`, which is the list's from then on. NULL: no memory, or
  * too many; the socket is still the caller's. Earlier pointers to members are void.
  */

@@ -217,6 +217,21 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 	return a_ms == 0 || (b_ms > 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
+/* ppoll(2) until a time, of which 0 is never; SIGTERM is taken here alone. */
+static int wait_until(struct pollfd *polls, size_t count, int64_t until_ms)
+{
+	int64_t left_ms = until_ms > 0 ? until_ms - sys_now_ms() : 0;
+	struct timespec wait = {.tv_sec = 0};
+	sigset_t none;
+
+	if (left_ms > 0) {
+		wait.tv_sec = left_ms / 1000;
+		wait.tv_nsec = left_ms % 1000 * 1000000;
+	}
+	(void)sigemptyset(&none);
+	return ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none);
+}
+
 /* Until something happens; NULL when there is nothing to look at. */
 static struct pollfd *await_events(struct warden *warden)
 {
@@ -227,39 +242,35 @@ static struct pollfd *await_events(struct warden *warden)
 		[POLL_LINK] = {.fd = warden->asked ? warden->sandbox.link_fd : -1,
 			       .events = POLLIN},
 	};
-	struct timespec wait = {.tv_sec = 0};
 	int64_t now_ms = sys_now_ms();
 	int64_t until_ms = earlier(warden->ask_again_ms,
 				   runtime_attend(&warden->info, &warden->sessions, now_ms));
-	sigset_t none;
+	int64_t notify_ms =
+		notify_attend(&warden->notify, &warden->info, &warden->sessions, now_ms);
 	size_t count;
 
-	until_ms = earlier(until_ms, warden->shed_ms);
-	until_ms = earlier(until_ms, notify_attend(&warden->notify, &warden->info,
-						   &warden->sessions, now_ms));
 	notify_polls(&warden->notify, fixed + POLL_NOTIFY);
 	struct pollfd *polls = sessions_polls(&warden->sessions, fixed, POLL_FIXED, &count);
 
 	if (!polls)
 		return NULL;
-	if (until_ms > 0) {
-		int64_t left_ms = until_ms - sys_now_ms();
+	int ready;
 
-		if (left_ms < 0)
-			left_ms = 0;
-		wait.tv_sec = left_ms / 1000;
-		wait.tv_nsec = left_ms % 1000 * 1000000;
+	for (;;) {
+		ready = wait_until(polls, count,
+				   earlier(earlier(until_ms, notify_ms), warden->shed_ms));
+		now_ms = sys_now_ms();
+		if (ready != 0)
+			break;
+		/* Right back to the wait: what runs in between is mapped again. */
+		if (warden->shed_ms > 0 && now_ms >= warden->shed_ms) {
+			warden->shed_ms = 0;
+			shed_memory();
+		} else if (!notify_is_still(&warden->notify, now_ms, &notify_ms)) {
+			break;
+		}
 	}
-	(void)sigemptyset(&none);
-	int ready = ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none);
-
-	/* A look at something by the clock is no sign of a login to come. */
-	if (ready == 0 && sys_now_ms() >= warden->shed_ms) {
-		warden->shed_ms = 0;
-		shed_memory();
-	} else if (ready > 0) {
-		warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
-	}
+	warden->shed_ms = now_ms + SHED_PAUSE_MS;
 	return ready < 0 ? NULL : polls;
 }
 
@@ -488,7 +499,7 @@ void warden_run(struct warden *warden, bool log_end)
 	if (caps_empty_bounding(&failure) < 0 || caps_keep_only(keep, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	catch_term();
-	shed_memory();
+	warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
 	attend(warden);
 	kill_sandbox(warden);
 	cgroup_read_usage(&warden->cgroups, &usage);
