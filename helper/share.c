@@ -58,6 +58,23 @@ static int ask(uint32_t uid, const char *id, int64_t deadline_ms, struct message
 	return 0;
 }
 
+/*
+ * Half of the time that is left, so that one that hangs keeps nobody out: the login goes on without it, with
+ * the directories of another, or fresh ones.
+ */
+static int ask_patiently(uint32_t uid, const char *id, int64_t deadline_ms,
+			 struct message_tmp *ret_message, int ret_fds[PROTOCOL_FDS_MAX],
+			 struct failure *reterr)
+{
+	int64_t now_ms = sys_now_ms();
+	int r = ask(uid, id, now_ms + (deadline_ms - now_ms) / 2, ret_message, ret_fds, reterr);
+
+	if (r != -ETIME && r != -EAGAIN)
+		return r;
+	syslog(LOG_WARNING, "%s: its directories are not shared with this login", reterr->text);
+	return 0;
+}
+
 /* To the nearest that has some; *ret_message and *ret_fds stay as they are when none has. */
 static int search(struct share *share, int64_t deadline_ms, struct message_tmp *ret_message,
 		  int ret_fds[PROTOCOL_FDS_MAX], struct failure *reterr)
@@ -68,7 +85,7 @@ static int search(struct share *share, int64_t deadline_ms, struct message_tmp *
 	while ((r = registry_before(share->uid, share->before, id, &share->before, reterr)) > 0) {
 		struct message_tmp message = {.place = TMP_FRESH};
 
-		r = ask(share->uid, id, deadline_ms, &message, ret_fds, reterr);
+		r = ask_patiently(share->uid, id, deadline_ms, &message, ret_fds, reterr);
 		if (r > 0)
 			*ret_message = message;
 		if (r != 0)

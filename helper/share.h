@@ -29,7 +29,8 @@ struct share {
 
 /*
  * The sandbox `id` has registered and its PID 1 is started: tell that one where the directories are. Takes
- * as long as it takes the one before it to be opened, until the deadline.
+ * as long as it takes the one before it to be opened, but not longer than half of what is left until the
+ * deadline: then it goes on without that one.
  */
 int share_begin(struct share *share, const struct plan *plan, uint32_t uid, const char *id,
 		struct sandbox *sandbox, int64_t deadline_ms, struct failure *reterr);
