@@ -16,7 +16,7 @@ int user_plan(const struct policy *policy, const char *user, const char *service
 
 	if (r == 0)
 		r = match_login(policy, &login, &effective, reterr);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (login.uid == 0 || !effective_number(&effective, KEY_SANDBOX)) {
 		*ret_sandboxed = false;
