@@ -71,7 +71,7 @@ static int make_room(struct query *query, struct failure *reterr)
 	struct pollfd *polls;
 	struct asked *asked;
 
-	if (query->count < query->room && query->asked)
+	if (query->count < query->room && query->polls && query->asked)
 		return 0;
 	polls = realloc(query->polls, room * sizeof(*polls));
 	if (polls)
@@ -94,8 +94,9 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 	_close_ int fd = -1;
 	int r = make_room(query, reterr);
 
-	if (r == 0)
-		r = connect_to(uid, id, &fd, reterr);
+	if (r != 0)
+		return r;
+	r = connect_to(uid, id, &fd, reterr);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0 && r != -EAGAIN)

@@ -259,7 +259,7 @@ static int show_cgroups(struct opening *opening, struct failure *reterr)
 
 	if (r == 0 && view)
 		r = mnt_clone_slices(&warden->cgroups, views, reterr);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = sandbox_go(&warden->sandbox, views, count, reterr);
 	while (count-- > 0)

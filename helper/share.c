@@ -104,7 +104,7 @@ static int tell(struct share *share, struct sandbox *sandbox, int64_t deadline_m
 		struct failure *reterr)
 {
 	struct message_tmp message = {.place = TMP_FRESH};
-	int fds[PROTOCOL_FDS_MAX];
+	int fds[PROTOCOL_FDS_MAX] = {-1, -1};
 	int found = search(share, deadline_ms, &message, fds, reterr);
 
 	if (found < 0)

@@ -159,7 +159,7 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 			user = "(unknown to NSS)";
 		}
 	}
-	if (bad_options < 0)
+	if (bad_options < 0 || !passwd)
 		return refuse(pamh, flags, &options, user, notice, &failure);
 	int r = open_session(pamh, passwd, &options, &notice, &failure);
 
