@@ -609,6 +609,8 @@ static int open_one(struct warden *ret_warden)
 		opening->deadline_ms = sys_now_ms() + opening->request.timeout_ms;
 		r = serve(opening, ret_warden);
 	}
+	if (r != 0)
+		sessions_free(&opening->warden.sessions);
 	(void)munmap(opening, sizeof(*opening));
 	return r;
 }
