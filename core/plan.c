@@ -27,15 +27,7 @@
 
 #include "core/cleanup.h"
 #include "core/convert.h"
-
-#define BIT(n) (UINT64_C(1) << (n))
-#define TMPFS_INODES_BESIDE_DISK 100000
-#define HOSTNAME_MAX 64 /* the kernel's __NEW_UTS_LEN */
-
-/* Refuse a value: "KEY (FILE:LINE): WHAT". */
-#define refuse(value, key, reterr, fmt, ...)                                                       \
-	failure_say(reterr, EINVAL, "%s %s: " fmt, policy_keys[key].name,                          \
-		    match_origin(value).text, __VA_ARGS__)
+#include "core/plan_internal.h"
 
 /* Paths --------------------------------------------------------------------------------------- */
 
@@ -93,11 +85,6 @@ static char *normal_home(const char *home)
 }
 
 /* Steps --------------------------------------------------------------------------------------- */
-
-static int out_of_memory(struct failure *reterr)
-{
-	return failure_set(reterr, ENOMEM, "plan the login");
-}
 
 /* plan->steps has room: count_steps() has seen to it. The strings are copied; NULL stays NULL. */
 static int add_step(struct plan *plan, enum plan_step_kind kind, const char *target,
@@ -363,173 +350,6 @@ static int build_steps(const struct effective *effective, const struct login *lo
 	return r;
 }
 
-/* Sizes and limits ---------------------------------------------------------------------------- */
-
-/* Bytes: a percentage is of the machine's memory, rounded down to whole pages. */
-static int resolve_size(const struct policy_value *value, enum policy_key key,
-			const struct plan_facts *facts, uint64_t *ret_bytes, struct failure *reterr)
-{
-	uint64_t bytes = value->number;
-
-	if (value->percent) {
-		if (facts->memory_total == 0 || facts->page_size == 0)
-			return refuse(value, key, reterr,
-				      "%s: the machine's memory is not known; expected bytes",
-				      value->text);
-		/* In two parts, so that no product overflows. */
-		bytes = facts->memory_total / 100 * value->number +
-			facts->memory_total % 100 * value->number / 100;
-		bytes -= bytes % facts->page_size;
-	}
-	*ret_bytes = bytes;
-	return 0;
-}
-
-static const struct {
-	enum policy_key key;
-	bool size;
-} limit_keys[PLAN_LIMITS] = {
-	[LIMIT_MEMORY_MAX] = {KEY_MEMORY_MAX, true},  [LIMIT_MEMORY_HIGH] = {KEY_MEMORY_HIGH, true},
-	[LIMIT_SWAP_MAX] = {KEY_SWAP_MAX, true},      [LIMIT_CPU_MAX] = {KEY_CPU_MAX, false},
-	[LIMIT_CPU_WEIGHT] = {KEY_CPU_WEIGHT, false}, [LIMIT_CPUS] = {KEY_CPUS, false},
-	[LIMIT_PIDS_MAX] = {KEY_PIDS_MAX, false},
-};
-_Static_assert(PLAN_LIMITS == 7, "a new limit needs its row in limit_keys");
-
-static int build_limits(const struct effective *effective, const struct plan_facts *facts,
-			struct plan *plan, struct failure *reterr)
-{
-	const struct plan_limit *max = &plan->limits[LIMIT_MEMORY_MAX];
-	const struct plan_limit *high = &plan->limits[LIMIT_MEMORY_HIGH];
-
-	for (size_t i = 0; i < PLAN_LIMITS; i++) {
-		enum policy_key key = limit_keys[i].key;
-		const struct policy_value *value = effective->values[key];
-		struct plan_limit *limit = &plan->limits[i];
-		int r = 0;
-
-		*limit = (struct plan_limit){.value = CONVERT_MAX, .key = key};
-		if (!value->set || value->number == CONVERT_MAX)
-			continue;
-		limit->set = true;
-		limit->value = value->number;
-		if (limit_keys[i].size)
-			r = resolve_size(value, key, facts, &limit->value, reterr);
-		if (r < 0)
-			return r;
-		if (i == LIMIT_CPUS)
-			limit->text = value->words ? value->words[0] : NULL;
-	}
-	if (high->set && high->value > max->value)
-		return refuse(effective->values[KEY_MEMORY_HIGH], KEY_MEMORY_HIGH, reterr,
-			      "%s: expected no more than memory_max, %s %s",
-			      effective->values[KEY_MEMORY_HIGH]->text,
-			      effective->values[KEY_MEMORY_MAX]->text,
-			      match_origin(effective->values[KEY_MEMORY_MAX]).text);
-	return 0;
-}
-
-bool plan_has_limits(const struct plan *plan)
-{
-	for (size_t i = 0; i < PLAN_LIMITS; i++)
-		if (plan->limits[i].set)
-			return true;
-	return false;
-}
-
-/* tmpfs(5) takes 0, of bytes and of inodes, as "no limit": the opposite of what was written. */
-static int build_tmp_limits(const struct effective *effective, const struct plan_facts *facts,
-			    struct plan *plan, struct failure *reterr)
-{
-	const struct policy_value *size = effective->values[KEY_TMP_SIZE];
-	const struct policy_value *inodes = effective->values[KEY_TMP_INODES];
-	int r = resolve_size(size, KEY_TMP_SIZE, facts, &plan->tmp_size, reterr);
-
-	if (r < 0)
-		return r;
-	if (plan->tmp_size == 0)
-		return refuse(size, KEY_TMP_SIZE, reterr, "%s: expected more than nothing",
-			      size->text);
-	plan->tmp_inodes = inodes->number;
-	if (plan->tmp_inodes == 0)
-		return refuse(inodes, KEY_TMP_INODES, reterr, "%s: expected more than nothing",
-			      inodes->text);
-	plan->tmpfs_size = plan->tmp_size;
-	plan->tmpfs_inodes = plan->tmp_inodes;
-	if (plan->tmp_store != TMP_STORE_DISK)
-		return 0;
-	/* What is right for a disk, `max` above all, is too much for /dev/shm beside it. */
-	uint64_t quarter = facts->memory_total / 4 - facts->memory_total / 4 % facts->page_size;
-
-	if (quarter > 0 && plan->tmpfs_size > quarter)
-		plan->tmpfs_size = quarter;
-	if (plan->tmpfs_inodes > TMPFS_INODES_BESIDE_DISK)
-		plan->tmpfs_inodes = TMPFS_INODES_BESIDE_DISK;
-	return 0;
-}
-
-/* Host name ----------------------------------------------------------------------------------- */
-
-static bool is_host_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '.';
-}
-
-struct host_text {
-	char text[HOSTNAME_MAX + 1];
-	size_t len;
-};
-
-static bool host_add(struct host_text *host, const char *more, size_t len)
-{
-	if (len > HOSTNAME_MAX - host->len)
-		return false;
-	memcpy(host->text + host->len, more, len);
-	host->len += len;
-	return true;
-}
-
-/* A name from outside of the policy: what a host name can't hold becomes '-'. */
-static bool host_add_name(struct host_text *host, const char *name)
-{
-	for (; *name; name++)
-		if (!host_add(host, is_host_char(*name) ? name : "-", 1))
-			return false;
-	return true;
-}
-
-static int build_hostname(const struct effective *effective, const struct login *login,
-			  const char *host_name, struct plan *plan, struct failure *reterr)
-{
-	const struct policy_value *value = effective->values[KEY_HOSTNAME];
-	const char *text = value->words ? value->words[0] : NULL;
-	struct host_text host = {0};
-	bool fits = true;
-
-	if (!(plan->namespaces & BIT(NS_UTS)) || !text || !*text)
-		return 0;
-	while (*text && fits) {
-		if (text[0] == '%' && text[1] == 'u')
-			fits = host_add_name(&host, login->user);
-		else if (text[0] == '%' && text[1] == 'h')
-			fits = host_add_name(&host, host_name);
-		else if (is_host_char(*text))
-			fits = host_add(&host, text, 1);
-		else /* a "%%" as well: it would be a '%', which no host name holds */
-			return refuse(value, KEY_HOSTNAME, reterr,
-				      "%s: expected letters, digits, '-', '.', %%u and %%h",
-				      value->text);
-		text += *text == '%' ? 2 : 1;
-	}
-	if (!fits || host.len == 0)
-		return refuse(value, KEY_HOSTNAME, reterr,
-			      "%s: becomes too long or empty for %s; expected 1 to %d characters",
-			      value->text, login->user, HOSTNAME_MAX);
-	plan->hostname = strdup(host.text);
-	return plan->hostname ? 0 : out_of_memory(reterr);
-}
-
 /* The user's service manager ------------------------------------------------------------------ */
 
 /*
@@ -545,6 +365,7 @@ static void adapt_to_manager(const struct login *login, struct plan *plan)
 	plan->namespaces &= ~(BIT(NS_PID) | BIT(NS_CGROUP));
 	plan->proc_invisible = true;
 	plan->sessions_max = CONVERT_MAX;
+	plan->instance = INSTANCE_SESSION;
 	if (plan->cgroup == CGROUP_CGROUPFS)
 		plan->cgroup = CGROUP_NONE;
 }
@@ -575,11 +396,11 @@ static int build(const struct effective *effective, const struct login *login,
 	plan->runtime_max = effective_number(effective, KEY_RUNTIME_MAX);
 	plan->notify = effective_number(effective, KEY_NOTIFY) == NOTIFY_TTY;
 	adapt_to_manager(login, plan);
-	r = build_tmp_limits(effective, facts, plan, reterr);
+	r = plan_build_tmp_limits(effective, facts, plan, reterr);
 	if (r == 0)
-		r = build_limits(effective, facts, plan, reterr);
+		r = plan_build_limits(effective, facts, plan, reterr);
 	if (r == 0)
-		r = build_hostname(effective, login, host_name, plan, reterr);
+		r = plan_build_hostname(effective, login, host_name, plan, reterr);
 	if (r == 0)
 		r = build_steps(effective, login, plan, reterr);
 	return r;

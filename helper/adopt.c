@@ -226,8 +226,9 @@ static int try_once(struct opening *opening, struct failure *reterr)
 		return r;
 	if (r < 0)
 		return 0; /* there is none; what else is wrong the next steps will say */
-	_close_ int socket = adoption.socket;
+	_close_ int socket = adoption.socket; /* closed, and nothing else, like the next */
 
+	(void)socket;
 	adoption.deadline_ms = half_of_what_is_left(opening);
 	r = fill_adopt(&adoption, reterr);
 	if (r == 0)
@@ -240,6 +241,7 @@ static int try_once(struct opening *opening, struct failure *reterr)
 		return r == -ETIME ? 0 : r;
 	_close_ int init_pidfd = adoption.init_pidfd;
 
+	(void)init_pidfd;
 	switch ((enum adopt_verdict)adoption.adopted.verdict) {
 	case ADOPT_TAKEN:
 		r = hand_over(&adoption, reterr);

@@ -29,6 +29,8 @@ struct opening {
 	bool answered; /* the caller has its reply, so it is told of a failure by READY */
 };
 
+/* Take the login in, load the policy, make the plan: 1 when this login is left alone. */
+int opening_decide(struct opening *opening, struct failure *reterr);
 /* What a login has from the policy, for any of its services: 1 when it is left alone. */
 int opening_plan(const struct opening *opening, const struct login *login, struct plan *ret_plan,
 		 struct failure *reterr);

@@ -18,6 +18,7 @@
 #include "core/registry.h"
 #include "core/sys.h"
 #include "helper/answer.h"
+#include "helper/end_line.h"
 #include "helper/runtime.h"
 #include "helper/share.h"
 #include "helper/shed.h"
@@ -435,50 +436,6 @@ static void remove_all(struct warden *warden)
 		syslog(LOG_ERR, "cleaning up after sandbox %s: %s", warden->info.id, failure.text);
 }
 
-static void format_bytes(uint64_t bytes, char *text, size_t size)
-{
-	static const char units[] = "BKMGT";
-	size_t unit = 0;
-	double value = (double)bytes;
-
-	while (value >= 1024 && units[unit + 1]) {
-		value /= 1024;
-		unit++;
-	}
-	if (bytes == UINT64_MAX)
-		(void)snprintf(text, size, "unknown");
-	else
-		(void)snprintf(text, size, unit == 0 ? "%.0f%c" : "%.1f%c", value, units[unit]);
-}
-
-static uint64_t difference(uint64_t end, uint64_t start)
-{
-	if (end == UINT64_MAX)
-		return 0;
-	return end - (start == UINT64_MAX || start > end ? 0 : start);
-}
-
-/*
- * CPU time and OOM kills are what the user's slice has gained since this session began, the peak is
- * the slice's: with several sessions at once they are the user's, not this session's alone.
- */
-static void log_end_line(const struct warden *warden, const struct cgroup_usage *usage)
-{
-	int64_t seconds = (sys_now_ms() - warden->started_ms) / 1000;
-	uint64_t cpu_usec = difference(usage->cpu_usec, warden->usage_at_start.cpu_usec);
-	char peak[32];
-
-	format_bytes(usage->memory_peak_bytes, peak, sizeof(peak));
-	syslog(LOG_INFO,
-	       "sandbox %s of %s ended: service=%s length=%lld:%02lld:%02lld cpu=%llu.%02llus "
-	       "memory_peak=%s oom_kills=%llu",
-	       warden->info.id, warden->info.user, warden->info.service,
-	       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
-	       (long long)(seconds % 60), (unsigned long long)(cpu_usec / 1000000),
-	       (unsigned long long)(cpu_usec / 10000 % 100), peak,
-	       (unsigned long long)difference(usage->oom_kills, warden->usage_at_start.oom_kills));
-}
-
 void warden_run(struct warden *warden, bool log_end)
 {
 	struct cgroup_usage usage;
@@ -515,7 +472,7 @@ void warden_run(struct warden *warden, bool log_end)
 		await_end(warden);
 	disk_close(&warden->disk, warden->info.uid, warden->info.id);
 	if (log_end)
-		log_end_line(warden, &usage);
+		end_line_log(warden, &usage);
 	sweep_some();
 }
 
