@@ -255,6 +255,9 @@ expect_clean_warden()
 	for link in /proc/"$pid"/fd/*; do
 		case $(readlink "$link") in
 		/dev/null | socket:* | pipe:* | anon_inode:* | "$CARREL_RUN_DIR"*) ;;
+		/sys/fs/cgroup/*.events) ;; # what notify = tty looks at
+		/tmp) # the root of the private tmpfs, root's alone, from which later logins take theirs
+			expect_equal "$(stat -Lc '%u %a' "$link") $(stat -Lfc %T "$link")" "0 700 tmpfs" "$1: the warden's /tmp" ;;
 		*) fail_ "$1: the warden has $(readlink "$link")" ;;
 		esac
 	done

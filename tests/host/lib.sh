@@ -517,7 +517,7 @@ log_has()
 expect_log()
 {
 	wait_until 3 log_has "$1" ||
-		fail_ "no '$1' in the log: $(brief "$(log_since | grep -i carrel | tail -3)")"
+		fail_ "no '$1' in the log: $(brief "$(log_since | grep -i carrel | tail -1)")"
 }
 
 expect_nolog()
