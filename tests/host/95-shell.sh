@@ -135,8 +135,9 @@ grep -q '33 77' "$SCRATCH/size" && grep -q '44 88' "$SCRATCH/size" || fail_ "$(b
 
 case_ "the line drops: SIGHUP, and nothing is left"
 rm -f "$home/hup"
+mkfifo "$SCRATCH/line" # nobody writes, and there is no end: it is held open for both
 ssh -F "$SSH_CONFIG" "$USER_A@out" -tt "trap 'echo hup >$home/hup; exit' HUP; echo started; while :; do sleep 0.1; done" \
-	< <(exec sleep 15) >"$SCRATCH/hup" 2>&1 &
+	<>"$SCRATCH/line" >"$SCRATCH/hup" 2>&1 &
 pid=$!
 wait_until 5 grep -q started "$SCRATCH/hup"
 kill -9 $pid
