@@ -160,25 +160,19 @@ static int open_freezer_root(struct failure *reterr)
 	return fd < 0 ? failure_set(reterr, errno, "open " FREEZER) : fd;
 }
 
-/* Is the process in the user's freezer already? By the end of its line in /proc/PID/cgroup. */
+/* Is the process in the user's freezer already, or has it ended? What can't be told counts as running. */
 static bool is_in_freezer(pid_t pid, uint32_t uid)
 {
-	char path[40], text[4096], end[64], *line, *rest = text;
-	size_t end_len;
+	static const struct cgroup_place freezer = {.mount = FREEZER, .controller = "freezer"};
+	char name[40], text[CGROUP_PLACE_TEXT], path[CGROUP_PLACE_PATH];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-	(void)snprintf(end, sizeof(end), "/" CGROUP_PARENT "/user-%u.slice", uid);
-	end_len = strlen(end);
-	if (cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return true; /* it has ended */
-	while ((line = strsep(&rest, "\n"))) {
-		size_t len = strlen(line);
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", pid);
+	int r = cgroup_read_file(AT_FDCWD, name, text, sizeof(text));
 
-		if (strstr(line, ":freezer:") && len >= end_len &&
-		    strcmp(line + len - end_len, end) == 0)
-			return true;
-	}
-	return false;
+	if (r < 0)
+		return r == -ENOENT || r == -ESRCH;
+	return cgroup_place_find(&freezer, text, path, sizeof(path)) == 0 &&
+	       cgroup_place_is_slice(path, uid);
 }
 
 /* v1: move what is in the slice and not in the freezer there. */

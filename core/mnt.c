@@ -496,7 +496,7 @@ static int (*const appliers[])(struct mounter *mounter, const struct plan_step *
 	[STEP_TMPFS] = apply_tmpfs,
 	[STEP_TMP_DIR] = apply_tmp_dir,
 	[STEP_MQUEUE] = apply_mqueue,
-	[STEP_CGROUP_VIEW] = NULL, /* mnt_apply_cgroup_view() */
+	[STEP_CGROUP_VIEW] = NULL, /* mnt_cgroup.h */
 	[STEP_HIDE_HOMES] = apply_hide_homes,
 	[STEP_BIND] = apply_bind,
 	[STEP_READ_ONLY] = apply_read_only,
