@@ -2,6 +2,7 @@
 #include "core/pid1.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -19,6 +20,24 @@ static int close_others(int init_fd, int ready_fd, struct failure *reterr)
 	    (high > low + 1 && sys_close_range(low + 1, high - 1) < 0) ||
 	    sys_close_range(high + 1, ~0U) < 0)
 		return failure_set(reterr, errno, "close what carrel-init does not need");
+	return 0;
+}
+
+int pid1_pipe(int *ret_read, int *ret_write, struct failure *reterr)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return failure_set(reterr, errno, "make a pipe to the sandbox");
+	/* Above what carrel-init and the close_range calls before it need for themselves. */
+	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+	int err = errno;
+
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	if (*ret_read < 0 || *ret_write < 0)
+		return failure_set(reterr, err, "make a pipe to the sandbox");
 	return 0;
 }
 

@@ -10,6 +10,9 @@
 #define PID1_LINK 3 /* carrel-init's only descriptor */
 #define PID1_LOW_FDS 16 /* those given to pid1_become() must lie above */
 
+/* A pipe (close-on-exec) with both ends above PID1_LOW_FDS. */
+int pid1_pipe(int *ret_read, int *ret_write, struct failure *reterr);
+
 /*
  * Become carrel-init: ignore SIGCHLD, go to /, close everything but the link (whose other end keeps the
  * sandbox alive), give up every capability, write one NUL byte to ready_fd, and run init_fd (opened outside,

@@ -14,12 +14,11 @@
 #include "core/cleanup.h"
 #include "core/mnt.h"
 #include "core/mnt_cgroup.h"
+#include "core/pid1.h"
 #include "core/protocol.h"
 #include "core/sys.h"
 #include "helper/init_limits.h"
 
-#define LOW_FDS 16 /* the helper's own are below */
-#define INIT_LINK 3 /* carrel-init's only descriptor */
 #define READY_SIZE 1 /* one byte: ready; a struct failure: failed; the end: carrel-init runs */
 
 /* What PID 1 works with until it becomes carrel-init. */
@@ -91,69 +90,18 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 	return r;
 }
 
-/* Keep the link and what exec needs; then drop everything and become carrel-init. */
-static int become_init(const struct birth *birth, struct failure *reterr)
-{
-	char *argv[] = {(char *)"carrel-init", NULL};
-	char *envp[] = {NULL};
-	struct sigaction ignore;
-	int r;
-
-	memset(&ignore, 0, sizeof(ignore));
-	ignore.sa_handler = SIG_IGN;
-	if (sigaction(SIGCHLD, &ignore, NULL) < 0)
-		return failure_set(reterr, errno, "ignore SIGCHLD");
-	if (chdir("/") < 0)
-		return failure_set(reterr, errno, "go to the sandbox's root");
-	if (dup2(birth->link_fd, INIT_LINK) < 0)
-		return failure_set(reterr, errno, "arrange carrel-init's descriptor");
-	int keep_low = birth->init_fd < birth->error_fd ? birth->init_fd : birth->error_fd;
-	int keep_high = birth->init_fd < birth->error_fd ? birth->error_fd : birth->init_fd;
-
-	if (sys_close_range(0, INIT_LINK - 1) < 0 ||
-	    (keep_low > INIT_LINK + 1 && sys_close_range(INIT_LINK + 1, keep_low - 1) < 0) ||
-	    (keep_high > keep_low + 1 && sys_close_range(keep_low + 1, keep_high - 1) < 0) ||
-	    sys_close_range(keep_high + 1, ~0U) < 0)
-		return failure_set(reterr, errno, "close what carrel-init does not need");
-	init_limits_take(birth->limits);
-	r = caps_keep_only(CAPS_NONE, reterr);
-	if (r < 0)
-		return r;
-	if (write(birth->error_fd, "", READY_SIZE) != READY_SIZE)
-		return failure_set(reterr, errno, "tell the helper that the sandbox is ready");
-	/* By descriptor, opened outside: nothing inside decides what is run (CVE-2019-5736). */
-	(void)syscall(SYS_execveat, birth->init_fd, "", argv, envp, AT_EMPTY_PATH);
-	return failure_set(reterr, errno, "run carrel-init");
-}
-
 __attribute__((noreturn)) static void be_born(const struct birth *birth)
 {
 	struct failure failure = {0};
 
-	if (set_up(birth, &failure) == 0)
-		(void)become_init(birth, &failure);
+	if (set_up(birth, &failure) == 0) {
+		init_limits_take(birth->limits);
+		(void)pid1_become(birth->init_fd, birth->link_fd, birth->error_fd, &failure);
+	}
 	/* The helper reads it, or learns from the pipe's end that something went wrong. */
 	if (write(birth->error_fd, &failure, sizeof(failure)) < 0)
 		_exit(2);
 	_exit(1);
-}
-
-static int make_pipe(int *ret_read, int *ret_write, struct failure *reterr)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return failure_set(reterr, errno, "make a pipe to the sandbox");
-	/* Above what carrel-init and the close_range calls before it need for themselves. */
-	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, LOW_FDS);
-	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, LOW_FDS);
-	int err = errno;
-
-	(void)close(fds[0]);
-	(void)close(fds[1]);
-	if (*ret_read < 0 || *ret_write < 0)
-		return failure_set(reterr, err, "make a pipe to the sandbox");
-	return 0;
 }
 
 static int make_channel(int type, int *ret_read, int *ret_write, struct failure *reterr)
@@ -162,8 +110,8 @@ static int make_channel(int type, int *ret_read, int *ret_write, struct failure 
 
 	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
 		return failure_set(reterr, errno, "make a socket pair to the sandbox");
-	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, LOW_FDS);
-	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, LOW_FDS);
+	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
 	int err = errno;
 
 	(void)close(fds[0]);
@@ -184,12 +132,12 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	/* PID 1 has an answer to give only where logins come and go. */
 	int r = plan->instance == INSTANCE_USER
 			? make_channel(SOCK_STREAM, &link_read, &link_write, reterr)
-			: make_pipe(&link_read, &link_write, reterr);
+			: pid1_pipe(&link_read, &link_write, reterr);
 
 	if (r == 0)
 		r = make_channel(SOCK_SEQPACKET, &go_read, &go_write, reterr);
 	if (r == 0)
-		r = make_pipe(&error_read, &error_write, reterr);
+		r = pid1_pipe(&error_read, &error_write, reterr);
 	if (r < 0)
 		return r;
 	init_limits_read(&limits);
@@ -222,10 +170,10 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		close_fd(&error_read);
 		/*
 		 * Nor may the warden's socket look alive here when the helper has been killed: what
-		 * is needed lies above the rest (make_pipe).
+		 * is needed lies above the rest (pid1_pipe).
 		 */
-		birth.init_fd = fcntl(init_fd, F_DUPFD_CLOEXEC, LOW_FDS);
-		if (birth.init_fd < 0 || sys_close_range(INIT_LINK, LOW_FDS - 1) < 0)
+		birth.init_fd = fcntl(init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+		if (birth.init_fd < 0 || sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
 			_exit(2);
 		be_born(&birth);
 	}

@@ -88,24 +88,6 @@ static int make_namespaces(const struct plan *plan, struct failure *reterr)
 	return 0;
 }
 
-static int make_pipe(int *ret_read, int *ret_write, struct failure *reterr)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return failure_set(reterr, errno, "make a pipe to the sandbox");
-	/* Above what carrel-init and the close_range calls before it need for themselves. */
-	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	int err = errno;
-
-	(void)close(fds[0]);
-	(void)close(fds[1]);
-	if (*ret_read < 0 || *ret_write < 0)
-		return failure_set(reterr, err, "make a pipe to the sandbox");
-	return 0;
-}
-
 /* What PID 1 works with until it becomes carrel-init. */
 struct birth {
 	const struct plan *plan;
@@ -174,9 +156,9 @@ static int start_init(struct birth *birth, int *ret_link_fd, struct failure *ret
 
 	if (high_fd < 0)
 		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
-	r = make_pipe(&link_read, &link_write, reterr);
+	r = pid1_pipe(&link_read, &link_write, reterr);
 	if (r == 0)
-		r = make_pipe(&ready_read, &ready_write, reterr);
+		r = pid1_pipe(&ready_read, &ready_write, reterr);
 	if (r < 0)
 		return r;
 	pid_t pid = fork();
