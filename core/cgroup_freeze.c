@@ -11,10 +11,13 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "core/cgroup_agent.h"
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/sys.h"
 
+#define SYSTEMD_WAIT_MS 5000
 #define FREEZER CGROUP_ROOT "/freezer"
 #define FREEZER_PARENT FREEZER "/" CGROUP_PARENT
 
@@ -88,6 +91,11 @@ int cgroup_freeze_begin(const struct cgroup_set *set, struct failure *reterr)
 
 	if (set->count == 0)
 		return failure_say(reterr, EOPNOTSUPP, "the user has no slice");
+	if (set->systemd) {
+		r = cgroup_agent_freeze(set->uid, true, sys_now_ms() + SYSTEMD_WAIT_MS, reterr);
+		/* What is slow to come to rest is for the rounds to wait for. */
+		return r < 0 && cgroup_is_frozen(set) ? 0 : r;
+	}
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, reterr);
 
@@ -291,6 +299,8 @@ int cgroup_thaw(const struct cgroup_set *set, struct failure *reterr)
 	const struct cgroup_hierarchy *v2 = find_v2(set);
 	struct failure ignored;
 
+	if (set->systemd)
+		return cgroup_agent_freeze(set->uid, false, sys_now_ms() + SYSTEMD_WAIT_MS, reterr);
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, &ignored);
 		int r = slice_fd < 0 ? 0 : cgroup_write_file(slice_fd, "cgroup.freeze", "0");
@@ -320,6 +330,25 @@ static bool is_dying(pid_t pid)
 	return false;
 }
 
+/*
+ * v2: where a leader may go on, O_PATH or -1. Out of the slice; where that is systemd's, into the caller's
+ * own scope, which ends with the sandbox.
+ */
+static int open_refuge(const struct cgroup_set *set, const struct cgroup_hierarchy *v2)
+{
+	char text[CGROUP_PLACE_TEXT], path[CGROUP_PLACE_PATH] = "";
+	char dir[sizeof(v2->mount) + CGROUP_PLACE_PATH];
+	struct cgroup_place place;
+
+	cgroup_place_of(v2, &place);
+	if (set->systemd &&
+	    (cgroup_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0 ||
+	     cgroup_place_find(&place, text, path, sizeof(path)) < 0))
+		return -1;
+	(void)snprintf(dir, sizeof(dir), "%s%s", v2->mount, path);
+	return open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 void cgroup_release_dying(const struct cgroup_set *set, pid_t leader)
 {
 	const struct cgroup_hierarchy *v2 = find_v2(set);
@@ -331,7 +360,7 @@ void cgroup_release_dying(const struct cgroup_set *set, pid_t leader)
 
 	if (v2) {
 		/* SIGKILL ends what is frozen there; the leader is root's, and has to reap it. */
-		root_fd = open(v2->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		root_fd = open_refuge(set, v2);
 		if (root_fd >= 0 && leader > 0 && cgroup_is_frozen(set) &&
 		    cgroup_verify(set, leader, &ignored) == 0)
 			(void)move_process(root_fd, leader);

@@ -33,7 +33,8 @@ echo "$USER_A soft nofile 777" >/etc/security/limits.d/guest.conf
 mkdir -p /guest/poly && chmod 000 /guest/poly && mkdir -p /srv/poly && chmod 1777 /srv/poly
 echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.d/guest.conf 2>/dev/null ||
 	echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.conf
-sed -i '/pam_carrel/i session required pam_mkhomedir.so umask=0077\nsession required pam_namespace.so' /etc/pam.d/sshd
+sed -i '/^@include common-session/i session required pam_namespace.so' /etc/pam.d/sshd
+pam-auth-update --enable mkhomedir
 echo host >/srv/poly/of-the-host
 door sshd "$USER_A" 'session-[0-9]+.scope' ssh_in "$USER_A" "$probe; ls /srv/poly"
 grep -q ' nofile=777$' <<<"$OUT" || fail_ "pam_limits' limit is not there: $OUT"
@@ -43,6 +44,7 @@ expect_grep of-the-host ssh_out "$USER_A" 'ls /srv/poly'
 case_ "sshd: pam_mkhomedir before us makes the home that is seen inside"
 expect_grep '^/home/carol$' ssh_in carol 'cd ~ && pwd && : >~/mine'
 expect_file /home/carol/mine
+pam-auth-update --disable mkhomedir
 cp /guest/pam.set/sshd /etc/pam.d/sshd
 
 session='(session-c?[0-9]+|login-[0-9a-z.-]+).scope'
