@@ -91,13 +91,12 @@ int cgroup_agent_run(char *const arguments[], int64_t deadline_ms, struct failur
 	return 0;
 }
 
-int cgroup_agent_freeze(uint32_t uid, bool freeze, int64_t deadline_ms, struct failure *reterr)
+int cgroup_agent_freeze(const char *unit, bool freeze, int64_t deadline_ms, struct failure *reterr)
 {
-	char seconds[24], slice[32];
-	char *arguments[] = {(char *)"carrel-systemd", seconds, slice,
+	char seconds[24];
+	char *arguments[] = {(char *)"carrel-systemd", seconds, (char *)unit,
 			     (char *)(freeze ? "freeze" : "thaw"), NULL};
 
 	cgroup_agent_seconds(deadline_ms, seconds, sizeof(seconds));
-	(void)snprintf(slice, sizeof(slice), "user-%u.slice", uid);
 	return cgroup_agent_run(arguments, deadline_ms, reterr);
 }

@@ -18,7 +18,7 @@ void cgroup_agent_seconds(int64_t deadline_ms, char *ret_text, size_t size);
 /* `arguments` begins with the program's name, and ends with NULL. */
 int cgroup_agent_run(char *const arguments[], int64_t deadline_ms, struct failure *reterr);
 
-/* FreezeUnit or ThawUnit of user-UID.slice, which is over when all is at rest, or goes on. */
-int cgroup_agent_freeze(uint32_t uid, bool freeze, int64_t deadline_ms, struct failure *reterr);
+/* FreezeUnit or ThawUnit, which is over when all in the unit is at rest, or goes on. */
+int cgroup_agent_freeze(const char *unit, bool freeze, int64_t deadline_ms, struct failure *reterr);
 
 #endif

@@ -11,13 +11,11 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "core/cgroup_agent.h"
 #include "core/cgroup_internal.h"
+#include "core/cgroup_units.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
-#include "core/sys.h"
 
-#define SYSTEMD_WAIT_MS 5000
 #define FREEZER CGROUP_ROOT "/freezer"
 #define FREEZER_PARENT FREEZER "/" CGROUP_PARENT
 
@@ -75,6 +73,8 @@ bool cgroup_is_frozen(const struct cgroup_set *set)
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, &ignored);
 
+		if (slice_fd >= 0 && set->systemd)
+			return cgroup_units_frozen(slice_fd);
 		return slice_fd >= 0 &&
 		       cgroup_read_file(slice_fd, "cgroup.freeze", text, sizeof(text)) == 0 &&
 		       strcmp(text, "1") == 0;
@@ -91,16 +91,14 @@ int cgroup_freeze_begin(const struct cgroup_set *set, struct failure *reterr)
 
 	if (set->count == 0)
 		return failure_say(reterr, EOPNOTSUPP, "the user has no slice");
-	if (set->systemd) {
-		r = cgroup_agent_freeze(set->uid, true, sys_now_ms() + SYSTEMD_WAIT_MS, reterr);
-		/* What is slow to come to rest is for the rounds to wait for. */
-		return r < 0 && cgroup_is_frozen(set) ? 0 : r;
-	}
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, reterr);
+		size_t running;
 
 		if (slice_fd < 0)
 			return slice_fd;
+		if (set->systemd)
+			return cgroup_units_freeze(slice_fd, &running, reterr);
 		r = cgroup_write_file(slice_fd, "cgroup.freeze", "1");
 		return r < 0 ? failure_set(reterr, -r, "write to the slice's cgroup.freeze") : 0;
 	}
@@ -224,15 +222,17 @@ static int round_v1(const struct cgroup_set *set, size_t *ret_running, struct fa
 	return 0;
 }
 
-static int round_v2(const struct cgroup_hierarchy *hierarchy, uint32_t uid, size_t *ret_running,
-		    struct failure *reterr)
+static int round_v2(const struct cgroup_set *set, const struct cgroup_hierarchy *hierarchy,
+		    size_t *ret_running, struct failure *reterr)
 {
-	_close_ int slice_fd = cgroup_open_slice(hierarchy, uid, reterr);
+	_close_ int slice_fd = cgroup_open_slice(hierarchy, set->uid, reterr);
 	char text[256];
 	int r;
 
 	if (slice_fd < 0)
 		return slice_fd;
+	if (set->systemd)
+		return cgroup_units_freeze(slice_fd, ret_running, reterr);
 	r = cgroup_read_file(slice_fd, "cgroup.events", text, sizeof(text));
 	if (r < 0)
 		return failure_set(reterr, -r, "read the slice's cgroup.events");
@@ -244,8 +244,7 @@ int cgroup_freeze_round(const struct cgroup_set *set, size_t *ret_running, struc
 {
 	const struct cgroup_hierarchy *v2 = find_v2(set);
 
-	return v2 ? round_v2(v2, set->uid, ret_running, reterr)
-		  : round_v1(set, ret_running, reterr);
+	return v2 ? round_v2(set, v2, ret_running, reterr) : round_v1(set, ret_running, reterr);
 }
 
 /*
@@ -299,10 +298,11 @@ int cgroup_thaw(const struct cgroup_set *set, struct failure *reterr)
 	const struct cgroup_hierarchy *v2 = find_v2(set);
 	struct failure ignored;
 
-	if (set->systemd)
-		return cgroup_agent_freeze(set->uid, false, sys_now_ms() + SYSTEMD_WAIT_MS, reterr);
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, &ignored);
+
+		if (set->systemd)
+			return slice_fd < 0 ? 0 : cgroup_units_thaw(slice_fd, set->uid, reterr);
 		int r = slice_fd < 0 ? 0 : cgroup_write_file(slice_fd, "cgroup.freeze", "0");
 
 		if (r < 0)

@@ -193,7 +193,7 @@ static const char *next_name(DIR *dir)
 	return NULL;
 }
 
-static bool is_manager(const char *name)
+bool registry_is_manager(const char *name)
 {
 	return name[strlen(name) - 1] == 'm';
 }
@@ -212,7 +212,7 @@ static int probe(const struct registry_user *user, bool managers, size_t enough,
 		struct failure ignored;
 		_close_ int fd = -1;
 
-		if (!managers && is_manager(name))
+		if (!managers && registry_is_manager(name))
 			continue;
 		if (registry_connect(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
 			(void)unlinkat(user->dir_fd, name, 0);
@@ -234,7 +234,7 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 	if (!dir)
 		return -reterr->err;
 	while ((name = next_name(dir)))
-		names += !is_manager(name);
+		names += !registry_is_manager(name);
 	(void)closedir(dir);
 	*ret_count = names;
 	return names < max ? 0 : probe(user, false, SIZE_MAX, ret_count, reterr);

@@ -74,6 +74,8 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
  */
 int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
 		    int *ret_socket, struct failure *reterr);
+/* Is this the id of such a one? */
+bool registry_is_manager(const char *id);
 int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr);
 
 /* The uids that have a directory; the caller frees *ret_uids. */

@@ -5,11 +5,11 @@
  * a moment, and the warden stays small.
  *
  *   carrel-systemd SECONDS SLICE [PROPERTY=VALUE...] [-- SCOPE SLICE BEFORE PID[,PID...]]...
- *   carrel-systemd SECONDS SLICE freeze|thaw
+ *   carrel-systemd SECONDS UNIT freeze|thaw
  *
  * Sets the properties of the slice at runtime (systemctl set-property --runtime), then starts each
- * transient scope with these processes, to be stopped after the unit BEFORE (or ""). Or freezes the
- * slice, or lets it go on. Ends within SECONDS. Exit status 0, or 1 with one line on stdout that says why.
+ * transient scope with these processes, to be stopped after the unit BEFORE (or ""). Or freezes a
+ * unit, or lets it go on. Ends within SECONDS. Exit status 0, or 1 with one line on stdout that says why.
  *
  * Over systemd's own socket, which needs no dbus-daemon (that may be restarting), else the system bus.
  */
@@ -302,7 +302,7 @@ static void await_jobs(struct agent *agent)
 	}
 }
 
-/* systemd answers when all in the slice is at rest. */
+/* systemd answers when all in the unit is at rest. */
 __attribute__((noreturn)) static void set_frozen(const struct agent *agent, const char *method)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -324,7 +324,7 @@ int main(int argc, char **argv)
 	if (argc < 3 || convert_unsigned(argv[1], 1, SECONDS_MAX, &seconds) < 0) {
 		(void)fputs("usage: carrel-systemd SECONDS SLICE [PROPERTY=VALUE...] "
 			    "[-- SCOPE SLICE BEFORE PID[,PID...]]...\n"
-			    "       carrel-systemd SECONDS SLICE freeze|thaw\n"
+			    "       carrel-systemd SECONDS UNIT freeze|thaw\n"
 			    "Started by carrel-session and carrel, as root.\n",
 			    stderr);
 		return 2;

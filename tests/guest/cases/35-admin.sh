@@ -12,7 +12,6 @@ counts()
 	local before
 	before=$(cat "/home/$USER_A/count") && sleep "${1:-1}" && [ "$(cat "/home/$USER_A/count")" != "$before" ]
 }
-frozen_by_kernel() { grep -q 'frozen 1' $slice/cgroup.events; }
 session_start a in "$USER_A"
 session_do a 'i=0; while :; do i=$((i + 1)); echo $i >~/count; sleep 0.1; done >/dev/null 2>&1 &'
 wait_until 10 counts
@@ -43,7 +42,7 @@ case_ "enter: in its namespaces and in its session's scope, as the user; systemd
 expect_output "$(ns_of "$init" pid) $(ns_of "$init" mnt) $UID_A" "$CARREL" enter "$USER_A" -- \
 	sh -c 'echo $(readlink /proc/self/ns/pid /proc/self/ns/mnt) $(id -u)'
 "$CARREL" enter "$USER_A" -- sleep 7777 &
-wait_until 10 pgrep -u "$USER_A" -x sleep -f 7777
+wait_until 10 pgrep -u "$USER_A" -f 'sleep 7777'
 expect_equal "$(place_of "$(pgrep -u "$USER_A" -f 'sleep 7777' | head -n 1)")" "$(place_of "$leader")" "where it is"
 expect_grep '7777' systemctl status --no-pager "$(unit_of "$leader")"
 kill $(pgrep -u "$USER_A" -f 'sleep 7777')
@@ -51,27 +50,30 @@ wait %% 2>/dev/null
 
 case_ "freeze: systemd knows, nothing of the user's runs, and the tools answer"
 expect_output '' "$CARREL" freeze "$USER_A"
-wait_until 5 frozen_by_kernel || fail_ "the slice is not frozen"
 ! counts 2 || fail_ "it still counts"
-expect_equal "$(prop "user-$UID_A.slice" FreezerState)" frozen "systemd's FreezerState"
+for unit in "$(unit_of "$leader")" "user@$UID_A.service"; do
+	grep -q 'frozen 1' "$slice/$unit/cgroup.events" || fail_ "$unit is not frozen"
+	expect_equal "$(prop "$unit" FreezerState)" frozen "FreezerState of $unit"
+done
 start=$SECONDS
 expect_grep "^$id +$USER_A" "$CARREL" list
 expect_grep ': frozen$' "$CARREL" show "$USER_A"
 [ $((SECONDS - start)) -lt 10 ] || fail_ "list and show took $((SECONDS - start)) s"
 log_mark
-expect_status 254 ssh_in "$USER_A" true
+# Refused, and not frozen on its way in.
+expect_status 254 timeout 60 ssh -F "$SSH_CONFIG" "$USER_A@in" true
 expect_log "sessions of $USER_A are frozen"
 expect_ok ssh_in "$USER_B" true
 
 case_ "thaw: it goes on, and systemd knows"
 expect_output '' "$CARREL" thaw "$USER_A"
 wait_until 10 counts || fail_ "it does not go on"
-expect_equal "$(prop "user-$UID_A.slice" FreezerState)" running "systemd's FreezerState"
+expect_equal "$(prop "$(unit_of "$leader")" FreezerState)" running "systemd's FreezerState"
 expect_ok ssh_in "$USER_A" true
 
 case_ "systemctl thaw lets go on what carrel froze, and carrel thaw what systemctl froze"
 expect_ok "$CARREL" freeze "$USER_A"
-expect_ok systemctl thaw "user-$UID_A.slice"
+expect_ok systemctl thaw "$(unit_of "$leader")" "user@$UID_A.service"
 wait_until 10 counts || fail_ "systemctl thaw: it does not go on"
 expect_ok timeout 30 systemctl freeze "user-$UID_A.slice"
 expect_grep ': frozen$' "$CARREL" show "$USER_A"
