@@ -22,8 +22,8 @@ expect_grep "^$id +$USER_A +1 " "$CARREL" list
 expect_grep '^memory +[0-9.]+[KM] +300.0M' "$CARREL" show "$USER_A"
 expect_grep '^processes +[0-9]+ +200 ' "$CARREL" show "$USER_A"
 said=$("$CARREL" show --json "$USER_A" | tr -d ' ",')
-expect_equal "$(sed -n 's/^memory_max://p' <<<"$said")" "$(cat $slice/memory.max)" "memory_max"
-expect_equal "$(sed -n 's/^pids_max://p' <<<"$said")" "$(cat $slice/pids.max)" "pids_max"
+expect_equal "$(sed -n 's/^memory_max://p' <<<"$said")" "$(cat "$slice"/memory.max)" "memory_max"
+expect_equal "$(sed -n 's/^pids_max://p' <<<"$said")" "$(cat "$slice"/pids.max)" "pids_max"
 expect_grep "^carrel_.*user=\"$USER_A\".* 314572800" "$CARREL" metrics
 expect_grep '300.0M' session_do a "$CARREL status"
 expect_grep "$USER_A" timeout 20 "$CARREL" top -b

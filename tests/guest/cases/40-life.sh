@@ -55,6 +55,21 @@ expect_grep "^0::/user.slice/user-$UID_A.slice/login-$UID_A-[0-9]+.scope$" ssh_i
 grep -qx $((500 << 20)) <<<"$OUT" || fail_ "no limit: $(said)"
 sed -i 's/^# \(session.*pam_systemd.so.*\)/\1/' /etc/pam.d/common-session
 
+case_ "on_logout = linger: what runs goes on after the logout, within the limits, and the next login joins it"
+policy_write '[default]' 'instance = user' 'on_logout = linger' 'memory_max = 500M'
+session_start a in "$USER_A"
+session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
+ns=$(session_do a 'readlink /proc/self/ns/pid')
+session_end a
+sleep 13 # logind gives a user's manager ten seconds
+pid=$(pgrep -u "$USER_A" -x sleep) || fail_ "it has ended"
+[[ $(place_of "$pid") == "/user.slice/user-$UID_A.slice/"* ]] || fail_ "it is in $(place_of "$pid")"
+expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
+expect_output "$ns" ssh_in "$USER_A" 'readlink /proc/self/ns/pid'
+expect_ok "$CARREL" kill "$USER_A"
+wait_until 30 user_settled "$UID_A" || fail_ "left: $(systemctl list-units --all --plain --no-legend "*-$UID_A-*")"
+policy_write '[default]' 'memory_max = 500M'
+
 case_ "200 logins and logouts, four at a time, leave no scope, slice, mount or process"
 count=${GUEST_LOGINS:-200}
 mounts=$(wc -l </proc/self/mountinfo) fds=$(ls /proc/1/fd | wc -l) before=$SECONDS
