@@ -29,6 +29,10 @@ door()
 }
 
 echo "$USER_A soft nofile 777" >/etc/security/limits.d/guest.conf
+# Jobs take up to a minute to begin: they do meanwhile.
+echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
+# Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
+at_said=$(setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups sh -c "echo $probe /guest/scratch/at | at now 2>&1")
 # A user whose home is made by the login; a directory of pam_namespace's beside ours.
 mkdir -p /guest/poly && chmod 000 /guest/poly && mkdir -p /srv/poly && chmod 1777 /srv/poly
 echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.d/guest.conf 2>/dev/null ||
@@ -56,9 +60,6 @@ door 'runuser -l' "$USER_A" "$session" runuser -l "$USER_A" -c $probe
 door login "$USER_A" 'session-[0-9]+.scope' \
 	typed "login -f $USER_A" "$probe" exit
 
-echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
-# Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
-at_said=$(setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups sh -c "echo $probe /guest/scratch/at | at now 2>&1")
 wait_until 100 test -s /guest/scratch/at || note_ "no at job ran: $at_said"
 door at "$USER_B" "$session" cat /guest/scratch/at
 wait_until 100 test -s /guest/scratch/cron || note_ "no cron job ran"
