@@ -13,9 +13,9 @@ expect_equal "$(label_of "$(sandbox sshd warden_pid)")" 'carrel-session (enforce
 expect_equal "$(label_of "$(sandbox sshd init_pid)")" 'carrel-init//&carrel-session (enforce)' "PID 1's"
 expect_output unconfined session_do a 'cat /proc/self/attr/current'
 
-case_ "it holds: what runs under carrel-session's profile starts no program but carrel's own"
-expect_ok aa-exec -p unconfined -- true
-expect_fail aa-exec -p carrel-session -- true
+case_ "it holds: what runs under carrel-session's profile reads no file that is none of carrel's business"
+expect_ok aa-exec -p unconfined -- cat /etc/shadow
+expect_fail aa-exec -p carrel-session -- cat /etc/shadow
 session_end a
 
 case_ "private directories on disk, shared and not, and those of a user who comes back"

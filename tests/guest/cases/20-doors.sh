@@ -29,6 +29,8 @@ door()
 }
 
 echo "$USER_A soft nofile 777" >/etc/security/limits.d/guest.conf
+# So that her manager need not start at each door.
+session_start keep out "$USER_A"
 # Jobs take up to a minute to begin: they do meanwhile.
 echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
 # Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
@@ -100,5 +102,6 @@ expect_log 'sandbox 2002-[0-9]* of bob via sshd'
 expect_fail ssh_in bob true
 rm -f /etc/ssh/sshd_config.d/jail.conf
 systemctl reload ssh.service
+session_end keep
 kill $stranger
 rm -f /tmp/guest.of-the-host
