@@ -19,13 +19,13 @@ expect_fail aa-exec -p carrel-session -- cat /etc/shadow
 session_end a
 
 case_ "private directories on disk, shared and not, and those of a user who comes back"
-policy_write '[default]' 'tmp_store = disk'
+policy_write '[default]' 'tmp_store = disk' 'tmp_size = max' 'tmp_inodes = max'
 session_start a in "$USER_A"
 session_do a 'mkdir -p /tmp/d/e && echo one >/tmp/d/e/f' >/dev/null
 expect_output one ssh_in "$USER_A" 'cat /tmp/d/e/f'
 session_end a
 wait_until 20 test -z "$(ls -A /var/lib/carrel/tmp 2>/dev/null)" || fail_ "left: $(find /var/lib/carrel/tmp | head -n 3)"
-policy_write '[default]' 'tmp_store = disk' 'tmp_scope = session'
+policy_write '[default]' 'tmp_store = disk' 'tmp_size = max' 'tmp_inodes = max' 'tmp_scope = session'
 expect_ok ssh_in "$USER_A" 'mkdir /tmp/mine'
 
 case_ "hide_homes, hide, read_only, bind, a hostname, dropped capabilities"

@@ -26,7 +26,6 @@ expect_equal "$(sed -n 's/^memory_max://p' <<<"$said")" "$(cat "$slice"/memory.m
 expect_equal "$(sed -n 's/^pids_max://p' <<<"$said")" "$(cat "$slice"/pids.max)" "pids_max"
 expect_grep "^carrel_.*user=\"$USER_A\".* 314572800" "$CARREL" metrics
 expect_grep '300.0M' session_do a "$CARREL status"
-expect_grep "$USER_A" timeout 20 "$CARREL" top -b
 
 case_ "doctor finds nothing wrong"
 expect_ok "$CARREL" doctor
