@@ -47,9 +47,18 @@ static int open_path(const char *path, uint64_t flags, struct failure *reterr)
 static int attach(int tree_fd, int target_fd, const char *what, const char *target,
 		  struct failure *reterr)
 {
-	if (sys_move_mount(tree_fd, target_fd) < 0)
-		return failure_set(reterr, errno, "mount %s on %s", what, target);
-	return 0;
+	struct stat tree, place;
+
+	if (sys_move_mount(tree_fd, target_fd) == 0)
+		return 0;
+	int err = errno;
+
+	if (err == EINVAL && fstat(tree_fd, &tree) == 0 && fstat(target_fd, &place) == 0 &&
+	    S_ISDIR(tree.st_mode) != S_ISDIR(place.st_mode))
+		return failure_say(reterr, err, "mount %s on %s: %s", what, target,
+				   S_ISDIR(tree.st_mode) ? "expected a directory there"
+							 : "expected a file there, no directory");
+	return failure_set(reterr, err, "mount %s on %s", what, target);
 }
 
 static int attach_at(int tree_fd, const char *what, const char *target, struct failure *reterr)
@@ -111,9 +120,11 @@ static int attach_store(struct mounter *mounter, int *store_fd, const struct pla
 	mounter->x11_looked_for = true;
 	int r = attach_at(*store_fd, "the private directories", step[1].target, reterr);
 
+	if (r < 0)
+		return failure_wrap(reterr, "private_tmp");
 	close_fd(&mounter->store_fd);
 	mounter->store_fd = steal_fd(store_fd);
-	return r;
+	return 0;
 }
 
 static int fresh_tmpfs(const struct plan *plan, struct failure *reterr)
@@ -227,7 +238,9 @@ static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 		return failure_set(reterr, errno, "clone the private %s", step->target);
 	int r = attach_at(tree_fd, "the private directory", step->target, reterr);
 
-	if (r == 0 && strcmp(step->target, "/tmp") == 0)
+	if (r < 0)
+		return failure_wrap(reterr, "private_tmp");
+	if (strcmp(step->target, "/tmp") == 0)
 		r = mnt_put_x11(mounter->x11_fd, tree_fd, reterr);
 	return r;
 }
@@ -504,14 +517,14 @@ static int (*const appliers[])(struct mounter *mounter, const struct plan_step *
 };
 _Static_assert(ARRAY_SIZE(appliers) == STEP_HIDE + 1, "a row for each kind of step");
 
-int mnt_apply(const struct plan *plan, const struct login *login, int channel,
-	      struct failure *reterr)
+static int apply_steps(const struct plan *plan, size_t first, size_t end, const struct login *login,
+		       int channel, struct failure *reterr)
 {
 	struct mounter mounter = {
 		.plan = plan, .login = login, .channel = channel, .store_fd = -1, .x11_fd = -1};
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < plan->step_count; i++) {
+	for (size_t i = first; r == 0 && i < end; i++) {
 		const struct plan_step *step = &plan->steps[i];
 
 		if (appliers[step->kind])
@@ -520,4 +533,15 @@ int mnt_apply(const struct plan *plan, const struct login *login, int channel,
 	close_fd(&mounter.store_fd);
 	close_fd(&mounter.x11_fd);
 	return r;
+}
+
+int mnt_apply(const struct plan *plan, const struct login *login, int channel,
+	      struct failure *reterr)
+{
+	return apply_steps(plan, 0, plan_first_late(plan), login, channel, reterr);
+}
+
+int mnt_apply_late(const struct plan *plan, const struct login *login, struct failure *reterr)
+{
+	return apply_steps(plan, plan_first_late(plan), plan->step_count, login, -1, reterr);
 }

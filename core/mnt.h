@@ -22,10 +22,14 @@
 #include "core/plan.h"
 
 /*
- * All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h). Through `channel` the
- * helper says where the private directories are, if the plan needs it (mnt_share.h).
+ * All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h), and what comes after
+ * that (plan_first_late). Through `channel` the helper says where the private directories are, if the plan
+ * needs it (mnt_share.h).
  */
 int mnt_apply(const struct plan *plan, const struct login *login, int channel,
 	      struct failure *reterr);
+
+/* The rest. */
+int mnt_apply_late(const struct plan *plan, const struct login *login, struct failure *reterr);
 
 #endif

@@ -161,6 +161,10 @@ int mnt_attach_slices(const struct cgroup_set *set, const int *fds, struct failu
 
 		if (target_fd < 0)
 			return failure_set(reterr, errno, "open %s", mount);
+		/* The clone of a shared mount is its peer: nothing is to go out. */
+		if (sys_mount_private(fds[i]) < 0)
+			return failure_set(reterr, errno, "make the user's slice in %s private",
+					   mount);
 		if (sys_move_mount(fds[i], target_fd) < 0)
 			return failure_set(reterr, errno, "mount the user's slice on %s", mount);
 	}

@@ -87,6 +87,8 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 		mnt_detach_hierarchies(birth->set);
 	if (r == 0 && view)
 		r = mnt_attach_slices(birth->set, views, reterr);
+	if (r == 0)
+		r = mnt_apply_late(birth->plan, birth->login, reterr);
 	return r;
 }
 
