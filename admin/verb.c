@@ -13,8 +13,8 @@
 
 static void print_help(const struct verb *verb)
 {
-	printf("Usage: carrel %s %s\n\n%s\n\n%s", verb->name, verb->synopsis, verb->summary,
-	       verb->details);
+	printf("Usage: carrel %s%s%s\n\n%s\n\n%s", verb->name, verb->synopsis[0] ? " " : "",
+	       verb->synopsis, verb->summary, verb->details);
 	printf("  -h, --help         this text\n");
 }
 
