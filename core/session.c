@@ -329,6 +329,8 @@ static int converse(struct session *session, const struct session_request *reque
 	if (r == 0)
 		r = await_reply(session->socket, session->deadline_ms, &session->reply, &reply_fds,
 				reterr);
+	if (r == -ECONNRESET || r == -EPIPE)
+		return failure_say(reterr, -r, "%s ended without an answer", session->helper);
 	if (r < 0)
 		return failure_wrap(reterr, "ask %s for a sandbox", session->helper);
 	switch ((enum reply_verdict)session->reply.verdict) {

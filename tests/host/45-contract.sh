@@ -99,3 +99,20 @@ expect_equal "$STATUS" 1 "the exit code"
 expect_grep '^refused: oom_score_adj' "$CARREL" explain --service carrel-shell "$USER_A"
 policy_write '[default]' 'oom_score_adj = -5' '[service carrel-shell]' 'oom_score_adj = 0'
 expect_ok "$CARREL" check --shell
+
+case_ "kill from inside, where pids mean somebody else: refused, and the sandbox lives"
+policy_default
+session_start s in "$USER_B"
+expect_grep 'outside of this sandbox' "$CARREL" enter --root "$USER_B" -- "$CARREL" kill "$USER_B"
+expect_equal "$STATUS" 1 "the exit code"
+expect_output alive session_do s echo alive
+session_end s
+
+case_ "a helper that ends at once: the log says so, whichever side was first"
+for ((i = 0; i < 5; i++)); do
+	pam_in helper=/bin/true
+	log_mark
+	expect_fail ssh_in "$USER_A" true
+	expect_log 'refused: /bin/true ended without an answer'
+done
+pam_in
