@@ -116,3 +116,8 @@ for ((i = 0; i < 5; i++)); do
 	expect_log 'refused: /bin/true ended without an answer'
 done
 pam_in
+
+case_ "doctor: a directory with another mode"
+chmod 755 "$STATE"
+expect_grep "^fail files: $STATE: owned by uid 0, mode 0755; expected" "$CARREL" doctor
+chmod 700 "$STATE"
