@@ -75,8 +75,13 @@ int verb_print_json(json_t *value)
 	}
 	r = json_dumpf(value, stdout, JSON_INDENT(2));
 	json_decref(value);
-	if (r < 0 || putchar('\n') == EOF) {
-		(void)failure_say(&failure, EIO, "write JSON: standard output did not take it");
+	if (r == 0 && putchar('\n') == EOF)
+		r = -1;
+	/* main() says of every command what is wrong with standard output. */
+	if (r < 0 && ferror(stdout))
+		return VERB_FAILED;
+	if (r < 0) {
+		(void)failure_say(&failure, EIO, "write JSON: it can't be encoded");
 		return verb_fail(&failure);
 	}
 	return VERB_DONE;

@@ -121,3 +121,10 @@ case_ "doctor: a directory with another mode"
 chmod 755 "$STATE"
 expect_grep "^fail files: $STATE: owned by uid 0, mode 0755; expected" "$CARREL" doctor
 chmod 700 "$STATE"
+
+case_ "standard output that is full: one line, and a failure"
+for verb in 'doctor --json' 'doctor' "explain --json $USER_A" 'list' 'metrics'; do
+	# shellcheck disable=SC2086
+	expect_status 1 bash -c '"$@" >/dev/full' - "$CARREL" $verb
+	expect_equal "$(wc -l <<<"$ERR")" 1 "lines of $verb"
+done
