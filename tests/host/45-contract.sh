@@ -128,3 +128,6 @@ for verb in 'doctor --json' 'doctor' "explain --json $USER_A" 'list' 'metrics'; 
 	expect_status 1 bash -c '"$@" >/dev/full' - "$CARREL" $verb
 	expect_equal "$(wc -l <<<"$ERR")" 1 "lines of $verb"
 done
+
+case_ "make install brings the completion"
+expect_file "$CHECK_PREFIX/share/bash-completion/completions/carrel"
