@@ -69,8 +69,8 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
 		    struct failure *reterr);
 
 /*
- * Choose an id, make the socket and listen on it (close-on-exec, non-blocking). The id of a `manager`
- * (the user's own systemd) ends in "m": registry_count() passes over it.
+ * Choose an id (registry_id.h), make the socket and listen on it (close-on-exec, non-blocking).
+ * registry_count() passes over the id of a `manager`.
  */
 int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
 		    int *ret_socket, struct failure *reterr);

@@ -3,11 +3,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <syslog.h>
 
 #include "core/cgroup_freeze.h"
@@ -15,6 +13,7 @@
 #include "core/policy_file.h"
 #include "core/policy_store.h"
 #include "core/registry.h"
+#include "core/registry_id.h"
 #include "core/sys.h"
 #include "helper/disk.h"
 
@@ -121,16 +120,6 @@ int sweep_all(void)
 	return result < 0 || disk_result < 0;
 }
 
-/* The warden's pid in a socket's name (registry_listen), 0: there is none. */
-static pid_t pid_in(const char *name)
-{
-	const char *dash = strchr(name, '-');
-	char *end = NULL;
-	long pid = dash ? strtol(dash + 1, &end, 10) : 0;
-
-	return dash && (*end == '\0' || *end == '.') && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
-}
-
 /*
  * Without a lock and without connecting, so it may be wrong either way: a user who is just logging in has no
  * socket yet, and a pid may have been reused. sweep_once() looks again.
@@ -147,10 +136,12 @@ static bool looks_left(uint32_t uid)
 	if (!dir)
 		return false;
 	while (dead == 0 && (entry = readdir(dir))) {
-		pid_t pid = pid_in(entry->d_name);
+		struct registry_id id;
 
-		sockets += pid > 0;
-		dead += pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+		if (!registry_id_parse(entry->d_name, &id))
+			continue;
+		sockets++;
+		dead += kill(id.pid, 0) < 0 && errno == ESRCH;
 	}
 	(void)closedir(dir);
 	return dead > 0 || sockets == 0;
