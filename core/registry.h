@@ -83,7 +83,8 @@ int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reter
  * Ask all wardens at once, waiting for the slowest until the deadline, and a little beyond it while
  * answers still come. *ret_infos is the caller's
  * to free: *ret_count that answered, and after them *ret_silent of which nothing is set but id, uid and
- * warden_pid (from the socket; 0: unknown): wardens that live but did not answer in time.
+ * warden_pid (from the socket; 0: unknown): wardens that live but did not answer in time, or not in this
+ * version's words.
  */
 int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
 		   size_t *ret_silent, struct failure *reterr);

@@ -123,3 +123,30 @@ expect_ok "$CARREL" show "$USER_B"
 kill -CONT "$hung"
 session_end b
 session_end s
+
+case_ "a warden of another version of carrel is not passed over in silence"
+wait_until 5 no_sandbox
+mkdir -m 0700 "$CARREL_RUN_DIR/$UID_B"
+socat -t0.1 "UNIX-LISTEN:$CARREL_RUN_DIR/$UID_B/$UID_B-1,type=5,fork" EXEC:'echo other' &
+other=$!
+wait_until 5 test -S "$CARREL_RUN_DIR/$UID_B/$UID_B-1"
+expect_grep "^$UID_B-1 +$USER_B +- +silent" "$CARREL" list
+expect_grep "sandbox $UID_B-1: its warden, process [0-9]+, does not answer" "$CARREL" show "$USER_B"
+kill "$other"
+wait "$other" 2>/dev/null
+# One that was killed is none.
+expect_output '[]' "$CARREL" list --json
+rm -r "${CARREL_RUN_DIR:?}/$UID_B"
+
+case_ "list: a name that would move the cursor"
+name=$(printf 'x\033[2Jy')
+printf '%s:x:%d:%d::/nonexistent:/bin/sh\n' "$name" $((CHECK_UID + 2)) "$UID_B" >>/etc/passwd
+"$CARREL" run --user "$name" -- sleep 30 &
+run=$!
+listed() { "$CARREL" list | grep -q "^$((CHECK_UID + 2))-"; }
+wait_until 5 listed || fail_ "it is not listed"
+expect_grep ' x\?\[2Jy ' "$CARREL" list
+kill "$run"
+wait "$run" 2>/dev/null
+wait_until 5 no_sandbox
+sed -i '$d' /etc/passwd

@@ -54,6 +54,8 @@ SECRET=x expect_nogrep 'SECRET|SSH_|SUDO' "$CARREL" enter "$USER_A" -- env
 expect_output "/home/$USER_A" "$CARREL" enter "$USER_A" -- pwd
 expect_output "0" "$CARREL" enter --root "$USER_A" -- id -u
 expect_output "0" "$CARREL" enter --root "$USER_A" -- sed -n 's/NoNewPrivs:.//p' /proc/self/status
+# carrel itself needs more descriptors, to ask many wardens.
+expect_output 900 sh -c "ulimit -Sn 900; exec '$CARREL' enter '$USER_A' -- sh -c 'ulimit -Sn'"
 # No descriptor but the standard ones (and what ls itself has open).
 expect_output "0 1 2 3" "$CARREL" enter "$USER_A" -- sh -c 'echo $(ls /proc/self/fd)'
 
