@@ -292,8 +292,13 @@ static int prepare_join(struct session *session, struct failure *reterr)
 {
 	int r = session->prepared ? 0 : join_prepare(&session->join, reterr);
 
-	session->join.uid = session->uid;
 	session->prepared = r == 0;
+	if (r < 0) {
+		/* A helper may be asked after a pod: then it is tried again. */
+		join_free(&session->join);
+		session->join = JOIN_NONE;
+	}
+	session->join.uid = session->uid;
 	return r;
 }
 
