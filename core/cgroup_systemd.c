@@ -419,13 +419,11 @@ static int hear_agent(int pipe_fd, int64_t deadline_ms, char *text, size_t size)
 			return ready == 0 ? -ETIME : -errno;
 		ssize_t got = read(pipe_fd, text + used, size - 1 - used);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got < 0)
 			return -errno;
-		used += (size_t)got;
-		if (got == 0 || used == size - 1)
+		if (got == 0 || used + (size_t)got == size - 1)
 			break;
+		used += (size_t)got;
 	}
 	text[used] = '\0';
 	text[strcspn(text, "\n")] = '\0';
