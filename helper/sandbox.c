@@ -104,23 +104,6 @@ __attribute__((noreturn)) static void be_born(const struct birth *birth)
 	_exit(1);
 }
 
-static int make_channel(int type, int *ret_read, int *ret_write, struct failure *reterr)
-{
-	int fds[2];
-
-	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
-		return failure_set(reterr, errno, "make a socket pair to the sandbox");
-	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	int err = errno;
-
-	(void)close(fds[0]);
-	(void)close(fds[1]);
-	if (*ret_read < 0 || *ret_write < 0)
-		return failure_set(reterr, err, "make a socket pair to the sandbox");
-	return 0;
-}
-
 int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
 		  const struct cgroup_set *set, struct sandbox *ret_sandbox, struct failure *reterr)
 {
@@ -131,11 +114,11 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	int pidfd = -1;
 	/* PID 1 has an answer to give only where logins come and go. */
 	int r = plan->instance == INSTANCE_USER
-			? make_channel(SOCK_STREAM, &link_read, &link_write, reterr)
+			? pid1_socket(SOCK_STREAM, &link_read, &link_write, reterr)
 			: pid1_pipe(&link_read, &link_write, reterr);
 
 	if (r == 0)
-		r = make_channel(SOCK_SEQPACKET, &go_read, &go_write, reterr);
+		r = pid1_socket(SOCK_SEQPACKET, &go_read, &go_write, reterr);
 	if (r == 0)
 		r = pid1_pipe(&error_read, &error_write, reterr);
 	if (r < 0)
