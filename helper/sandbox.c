@@ -90,10 +90,17 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 	return r;
 }
 
-__attribute__((noreturn)) static void be_born(const struct birth *birth)
+__attribute__((noreturn)) static void be_born(struct birth *birth)
 {
 	struct failure failure = {0};
 
+	/*
+	 * The warden's socket may not look alive here when the helper has been killed: what is needed
+	 * lies above the rest (pid1_pipe).
+	 */
+	birth->init_fd = fcntl(birth->init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+	if (birth->init_fd < 0 || sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
+		_exit(2);
 	if (set_up(birth, &failure) == 0) {
 		init_limits_take(birth->limits);
 		(void)pid1_become(birth->init_fd, birth->link_fd, birth->error_fd, &failure);
@@ -151,13 +158,6 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		close_fd(&link_write);
 		close_fd(&go_write);
 		close_fd(&error_read);
-		/*
-		 * Nor may the warden's socket look alive here when the helper has been killed: what
-		 * is needed lies above the rest (pid1_pipe).
-		 */
-		birth.init_fd = fcntl(init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-		if (birth.init_fd < 0 || sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
-			_exit(2);
 		be_born(&birth);
 	}
 	*ret_sandbox = (struct sandbox){.init_pid = pid,
