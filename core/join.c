@@ -212,12 +212,17 @@ static int enter_namespaces(struct join *join, struct failure *reterr)
 		return failure_set(reterr, errno, "unshare root and cwd");
 	if (setns(join->pidfd, (int)join->reply->namespaces) < 0)
 		return failure_set(reterr, errno, "join the sandbox's namespaces");
+	join->inside = true;
 	return 0;
 }
 
 static int leave_namespaces(struct join *join, struct failure *reterr)
 {
-	return ns_restore(&join->saved, join->reply->namespaces, reterr);
+	int r = join->inside ? ns_restore(&join->saved, join->reply->namespaces, reterr) : 0;
+
+	if (r == 0)
+		join->inside = false;
+	return r;
 }
 
 /* Where the process is, the kernel says, whatever the descriptors were. */
@@ -315,8 +320,8 @@ int join_apply(struct join *join, struct failure *reterr)
 
 		/* This step too: moving into some of the cgroups is undone as a whole. */
 		if (undo_from(join, i + 1, &undoing) < 0)
-			return failure_say(reterr, -r, "%.200s (and then: %.200s)", reterr->text,
-					   undoing.text);
+			return failure_say(reterr, join->inside ? ENOTRECOVERABLE : -r,
+					   "%.200s (and then: %.200s)", reterr->text, undoing.text);
 		return r;
 	}
 	return 0;

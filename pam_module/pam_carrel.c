@@ -162,6 +162,9 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 		return refuse(pamh, flags, &options, user, notice, &failure);
 	int r = open_session(pamh, passwd, &options, &notice, &failure);
 
+	/* Half inside a sandbox that has ended is neither confined nor what on_failure=permit promises. */
+	if (r == -ENOTRECOVERABLE)
+		options.permit = false;
 	return r < 0 ? refuse(pamh, flags, &options, user, notice, &failure) : r;
 }
 
