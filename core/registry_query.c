@@ -79,8 +79,10 @@ static int make_room(struct query *query, struct failure *reterr)
 	asked = realloc(query->asked, room * sizeof(*asked));
 	if (asked)
 		query->asked = asked;
-	if (!polls || !asked)
-		return failure_set(reterr, ENOMEM, "ask the wardens");
+	if (!polls || !asked) {
+		(void)failure_set(reterr, ENOMEM, "ask the wardens");
+		return -ENOMEM;
+	}
 	query->room = room;
 	return 0;
 }
