@@ -3,9 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 
 #include "core/cgroup_freeze.h"
@@ -121,6 +122,22 @@ int sweep_all(void)
 }
 
 /*
+ * Does a process of that pid have the helper's name? Pids are reused, and of sandboxes within others they
+ * are another namespace's: there is somebody of nearly each low number.
+ */
+static bool may_be_warden(pid_t pid)
+{
+	static const char name[] = "carrel-session\n";
+	char path[40], comm[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, comm, sizeof(comm));
+
+	return got == (ssize_t)sizeof(name) - 1 && memcmp(comm, name, sizeof(name) - 1) == 0;
+}
+
+/*
  * Without a lock and without connecting, so it may be wrong either way: a user who is just logging in has no
  * socket yet, and a pid may have been reused. sweep_once() looks again.
  */
@@ -141,7 +158,7 @@ static bool looks_left(uint32_t uid)
 		if (!registry_id_parse(entry->d_name, &id))
 			continue;
 		sockets++;
-		dead += kill(id.pid, 0) < 0 && errno == ESRCH;
+		dead += !may_be_warden(id.pid);
 	}
 	(void)closedir(dir);
 	return dead > 0 || sockets == 0;

@@ -77,3 +77,12 @@ session_end stays
 wait_until 10 gone || fail_ "the job outlived the last login"
 wait_until 10 no_slices || fail_ "left: $(slices)"
 wait_until 10 no_sandbox
+
+case_ "the next warden to end sweeps up what one has left whose pid is somebody else's here"
+mkdir -m 0700 "$CARREL_RUN_DIR/$UID_B"
+socat "UNIX-LISTEN:$CARREL_RUN_DIR/$UID_B/$UID_B-$$,type=5" STDOUT &
+wait_until 5 test -S "$CARREL_RUN_DIR/$UID_B/$UID_B-$$"
+kill -9 $!
+wait $! 2>/dev/null
+expect_ok ssh_in "$USER_A" true
+wait_until 5 test ! -e "$CARREL_RUN_DIR/$UID_B" || fail_ "left: $(ls "$CARREL_RUN_DIR/$UID_B")"

@@ -96,6 +96,18 @@ case_ "show: a command line that would move the cursor"
 session_do s 'bash -c '\''exec -a "$(printf "x\033[2Jy\nz")" sleep 502'\'' >/dev/null 2>&1 & sleep 0.3' >/dev/null
 expect_grep 'x\?\[2Jy\?z 502' "$CARREL" show "$USER_A"
 
+case_ "show --json: a host name that would move the cursor, on a terminal and in a pipe"
+csi=$(printf '\302\233')
+pam_write show-steps "$(pam_line)"
+"$TESTS/pam_steps" start="show-steps:$USER_A" rhost="x${csi}2J" open say=held sleep=20000 close end >"$SCRATCH/held" 2>&1 &
+held=$!
+wait_until 5 grep -q '^held' "$SCRATCH/held"
+expect_grep "x${csi}2J" "$CARREL" show --json "$USER_A"
+expect_grep 'x\\u009[bB]2J' script -qec "$CARREL show --json $USER_A" /dev/null
+expect_nogrep "$csi" echo "$OUT"
+kill "$held"
+wait "$held" 2>/dev/null
+
 case_ "show: OOM kills and forks that were refused"
 session_do s "$TESTS/attack_starve memory 200; $TESTS/attack_starve bomb 100 1" >/dev/null
 expect_ok "$CARREL" show --json "$USER_A"
