@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "core/cleanup.h"
 #include "core/sys.h"
@@ -47,22 +46,12 @@ static void query_free(struct query *query)
 /* A socket to a warden. -ENOENT: there is none, it is dead, or just ending; -EAGAIN: too busy. */
 static int connect_to(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
-			   id);
+	int r = registry_connect(uid, id, ret_socket, reterr);
 
-	if (len < 0 || (size_t)len >= sizeof(address.sun_path))
-		return failure_say(reterr, ENOENT, "no sandbox has an id as long as that");
-	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return failure_set(reterr, errno, "make a socket to ask a warden");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return errno == EAGAIN
-			       ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
-			       : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
-	*ret_socket = steal_fd(&fd);
-	return 0;
+	if (r == 0 || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return r;
+	return r == -EAGAIN ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
+			    : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
 }
 
 static int make_room(struct query *query, struct failure *reterr)
