@@ -13,6 +13,7 @@
 #include "core/cleanup.h"
 #include "core/policy_file.h"
 #include "core/policy_store.h"
+#include "core/proc_status.h"
 #include "core/registry.h"
 #include "core/registry_id.h"
 #include "core/sys.h"
@@ -127,14 +128,12 @@ int sweep_all(void)
  */
 static bool may_be_warden(pid_t pid)
 {
-	static const char name[] = "carrel-session\n";
-	char path[40], comm[32];
+	struct proc_status_field name = {.name = "Name"};
+	char path[40];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, comm, sizeof(comm));
-
-	return got == (ssize_t)sizeof(name) - 1 && memcmp(comm, name, sizeof(name) - 1) == 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return proc_status_read(AT_FDCWD, path, &name, 1) == 0 &&
+	       strcmp(name.text, "carrel-session") == 0;
 }
 
 /*
