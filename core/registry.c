@@ -14,7 +14,6 @@
 
 #include "core/cleanup.h"
 #include "core/convert.h"
-#include "core/registry_id.h"
 #include "core/sys.h"
 
 #define LOCK_NAME REGISTRY_LOCK
@@ -274,12 +273,13 @@ int registry_listen(const struct registry_user *user, bool manager, char ret_id[
 		struct sockaddr_un address;
 
 		/* Our pid makes it unique but inside nested pid namespaces, and after a kill. */
-		struct registry_id parts = {.uid = user->uid,
-					    .pid = getpid(),
-					    .attempt = (unsigned int)attempt,
-					    .manager = manager};
+		const char *kind = manager ? "m" : "";
+		int len = attempt == 0
+				  ? snprintf(id, sizeof(id), "%u-%d%s", user->uid, getpid(), kind)
+				  : snprintf(id, sizeof(id), "%u-%d.%d%s", user->uid, getpid(),
+					     attempt, kind);
 
-		if (registry_id_format(&parts, id) < 0)
+		if (len < 0 || (size_t)len >= sizeof(id))
 			return failure_say(reterr, ENAMETOOLONG, "the sandbox's id is too long");
 		int r = socket_address(user->uid, id, &address, reterr);
 

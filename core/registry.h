@@ -69,8 +69,8 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
 		    struct failure *reterr);
 
 /*
- * Choose an id (registry_id.h), make the socket and listen on it (close-on-exec, non-blocking).
- * registry_count() passes over the id of a `manager`.
+ * Choose an id, make the socket and listen on it (close-on-exec, non-blocking). The id of a `manager`
+ * (the user's own systemd) ends in "m": registry_count() passes over it.
  */
 int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
 		    int *ret_socket, struct failure *reterr);
@@ -83,8 +83,7 @@ int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reter
  * Ask all wardens at once, waiting for the slowest until the deadline, and a little beyond it while
  * answers still come. *ret_infos is the caller's
  * to free: *ret_count that answered, and after them *ret_silent of which nothing is set but id, uid and
- * warden_pid (from the socket; 0: unknown): wardens that live but did not answer in time, or not in this
- * version's words.
+ * warden_pid (from the socket; 0: unknown): wardens that live but did not answer in time.
  */
 int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
 		   size_t *ret_silent, struct failure *reterr);

@@ -63,7 +63,6 @@ for ((i = 0; i < count; i += 4)); do
 	for user in alice bob alice bob; do
 		pamtester guest-many "$user" open_session close_session >/dev/null 2>&1 &
 	done
-	# shellcheck disable=SC2046 # pids
 	wait %1 %2 %3 %4 2>/dev/null || wait $(jobs -p | tail -n 4)
 done
 for user in alice bob; do
