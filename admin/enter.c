@@ -221,6 +221,8 @@ static int go(struct enter *enter, int *ret_status, struct failure *reterr)
 	int r;
 
 	pty_relay_signals(&signals);
+	/* Who waits at the door may be killed with the sandbox: then the write says so. */
+	(void)sigaddset(&signals, SIGPIPE);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, &signals, &enter->mask_was);
 	r = enter_fork(enter, &pid, &door, reterr);

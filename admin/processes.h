@@ -32,7 +32,7 @@ struct process {
 int processes_list(const struct message_info *info, struct process **ret_processes,
 		   size_t *ret_count, struct failure *reterr);
 
-/* The number at `index` of the blank-separated numbers after "NSpid:", else the last; pure. 0: none. */
-pid_t processes_nspid(const char *status, size_t index);
+/* The number at `index` of the blank-separated ones that "NSpid:" has, else the last; pure. 0: none. */
+pid_t processes_nspid(const char *numbers, size_t index);
 
 #endif

@@ -73,7 +73,9 @@ int verb_print_json(json_t *value)
 		(void)failure_set(&failure, ENOMEM, "write JSON");
 		return verb_fail(&failure);
 	}
-	r = json_dumpf(value, stdout, JSON_INDENT(2));
+	/* U+0080 to U+009F stand as they are in JSON, and some terminals obey them. */
+	r = json_dumpf(value, stdout,
+		       JSON_INDENT(2) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0));
 	json_decref(value);
 	if (r == 0 && putchar('\n') == EOF)
 		r = -1;

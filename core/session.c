@@ -206,8 +206,8 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, str
 		struct failure leaving;
 
 		if (join_undo(&session->join, &leaving) < 0)
-			r = failure_say(reterr, -r, "%.200s (and then: %.200s)", reterr->text,
-					leaving.text);
+			r = failure_say(reterr, session->join.inside ? ENOTRECOVERABLE : -r,
+					"%.200s (and then: %.200s)", reterr->text, leaving.text);
 	}
 	return r;
 }
@@ -311,8 +311,13 @@ static int prepare_join(struct session *session, struct failure *reterr)
 {
 	int r = session->prepared ? 0 : join_prepare(&session->join, reterr);
 
-	session->join.uid = session->uid;
 	session->prepared = r == 0;
+	if (r < 0) {
+		/* A helper may be asked after a pod: then it is tried again. */
+		join_free(&session->join);
+		session->join = JOIN_NONE;
+	}
+	session->join.uid = session->uid;
 	return r;
 }
 
@@ -397,6 +402,8 @@ static int leave_pod(struct session *session, struct failure *reterr)
 	/* What has been joined has been left again, or the process is nowhere to go on from. */
 	if (session->entered) {
 		r = join_undo(&session->join, reterr);
+		if (r < 0 && session->join.inside)
+			r = -(reterr->err = ENOTRECOVERABLE);
 		join_free(&session->join);
 		session->join = JOIN_NONE;
 		session->prepared = false;

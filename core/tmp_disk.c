@@ -33,7 +33,7 @@ static int check_trusted(int fd, const char *shown, struct failure *reterr)
 	return 0;
 }
 
-/* One component further; *path is advanced. */
+/* One component further: its descriptor, or -errno. */
 static int step_down(int at_fd, char *name, bool create, const char *shown, struct failure *reterr)
 {
 	if (create && mkdirat(at_fd, name, 0700) < 0 && errno != EEXIST)
