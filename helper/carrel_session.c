@@ -64,7 +64,7 @@ static int count_sessions(const struct opening *opening, const struct registry_u
 			  uint64_t max, uint64_t *ret_live, struct failure *reterr)
 {
 	size_t in_pod = 0, live = 0;
-	bool pod = adopt_count_pod(opening->login.uid, &in_pod);
+	bool pod = adopt_count_pod(opening, &in_pod);
 	int r = 0;
 
 	/* The pod is one of the sandboxes. */

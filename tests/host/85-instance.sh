@@ -97,6 +97,25 @@ join_once()
 	expect_grep '^open: PAM_SUCCESS' steps start="${1:-joins}:$USER_A" open run='readlink /proc/self/ns/pid' close end
 	expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$held" "the pid namespace"
 }
+# hold_open SERVICE [now]: a login that stays until let_go; with now, whether it is refused is not waited for.
+held_pids=()
+hold_open()
+{
+	local n=${#held_pids[@]}
+	: >"$SCRATCH/hold"
+	steps start="$1:$USER_A" open "root=while [ -e $SCRATCH/hold ]; do sleep 0.1; done" close end \
+		>"$SCRATCH/held.$n" 2>&1 &
+	held_pids+=($!)
+	[ -n "${2:-}" ] || wait_until 10 grep -q '^open: PAM_SUCCESS' "$SCRATCH/held.$n" ||
+		fail_ "$1: $(brief "$(cat "$SCRATCH/held.$n")")"
+}
+let_go()
+{
+	rm -f "$SCRATCH/hold"
+	wait "${held_pids[@]}"
+	rm -f "$SCRATCH"/held.*
+	held_pids=()
+}
 session_start hold in "$USER_A"
 held=$(session_do hold readlink /proc/self/ns/pid)
 join_once
@@ -176,6 +195,47 @@ wait_until 3 eval '[ "$(sessions)" = 1 ]'
 expect_ok ssh_in "$USER_A" true
 session_end two
 expect_end
+
+case_ "where sessions_max is set, a join needs no helper either, up to the limit"
+pod_policy 'sessions_max = 3' '[service apart]' 'namespaces = mount ipc'
+: >"$SCRATCH/started"
+session_start hold in "$USER_A"
+held=$(session_do hold readlink /proc/self/ns/pid)
+join_once
+expect_helpers 1 "at the first of its service"
+join_once
+join_once
+expect_helpers 0 "below the limit"
+# One in a sandbox of its own counts as well: two are two of three, three are all.
+hold_open apart
+join_once
+expect_helpers 0 "below the limit, one of them apart"
+session_start more in "$USER_A"
+expect_grep '^open: PAM_SESSION_ERR' steps start="joins:$USER_A" open end
+expect_helpers 1 "at the limit, to look closely and to say why"
+expect_log "$USER_A has 3 sessions, and sessions_max is 3"
+let_go
+session_end more
+session_end hold
+expect_end
+
+case_ "sessions_max under 20 logins racing into a shared sandbox and beside it"
+pod_policy 'sessions_max = 7' '[service apart]' 'namespaces = mount ipc'
+for round in 1 2 3; do
+	hold_open joins
+	held=$(ns_of "$(init_pids)" pid)
+	join_once
+	: >"$SCRATCH/started"
+	for ((i = 1; i < 20; i++)); do
+		hold_open "$([ $((i % 4)) = 0 ] && echo apart || echo joins)" now
+	done
+	settled() { [ "$(cat "$SCRATCH"/held.* | grep -c '^open: ')" = 20 ]; }
+	wait_until 30 settled || fail_ "20 logins: $(brief "$(cat "$SCRATCH"/held.*)")"
+	expect_equal "$(cat "$SCRATCH"/held.* | grep -c '^open: PAM_SUCCESS')" 7 "logins that got in"
+	[ "$(wc -l <"$SCRATCH/started")" -lt 18 ] || fail_ "all went by a helper: nothing was tested"
+	let_go
+	expect_end
+done
 
 case_ "capabilities and OOM score are each login's own"
 pod_policy 'no_new_privs = yes' 'oom_score_adj = 300' '[service joins]' 'oom_score_adj = 400'
