@@ -82,6 +82,7 @@ static int retune(struct reload *reload, const struct message_info *info, const 
 	/* What fails is reported there. */
 	(void)cgroup_retune(&set, plan, report, reload);
 	registry_leave(&user);
+	registry_tell_limits(info->uid);
 	return 0;
 }
 

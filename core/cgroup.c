@@ -369,6 +369,15 @@ int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failur
 	return r;
 }
 
+bool cgroup_has_changed(const struct cgroup_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (set->hierarchies[i].changed)
+			return true;
+	}
+	return false;
+}
+
 void cgroup_close(struct cgroup_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)

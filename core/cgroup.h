@@ -40,6 +40,7 @@ struct cgroup_hierarchy {
 	bool v2;
 	uint32_t controllers; /* bits of enum cgroup_controller_id used here */
 	bool created; /* the slice was made by this process: its limits are still the kernel's own */
+	bool changed; /* a limit of one that was there was written */
 	int slice_fd; /* of the slice, O_PATH, from cgroup_create() to cgroup_close(); else -1 */
 };
 
@@ -65,6 +66,9 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
  */
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr);
 void cgroup_close(struct cgroup_set *set);
+
+/* Has cgroup_create() changed a limit under which other sandboxes of the user live? */
+bool cgroup_has_changed(const struct cgroup_set *set);
 
 /* Does any hierarchy of the set need CLONE_INTO_CGROUP (v2)? Its slice, to be closed, or -1. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr);

@@ -107,4 +107,10 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct session_record **ret_sessions, size_t *ret_count,
 			    struct failure *reterr);
 
+/*
+ * Tell the user's wardens that limits of the user have changed: those with notify = tty watch what has one.
+ * Waits for nobody; best effort.
+ */
+void registry_tell_limits(uint32_t uid);
+
 #endif

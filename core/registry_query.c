@@ -116,10 +116,22 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 	return 0;
 }
 
+static const char *next_id(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
+		    strcmp(entry->d_name, REGISTRY_POD) != 0)
+			return entry->d_name;
+	}
+	return NULL;
+}
+
 static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 {
 	char path[sizeof(CARREL_RUN) + 16];
-	const struct dirent *entry;
+	const char *id;
 	int r = 0;
 
 	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
@@ -127,11 +139,8 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 
 	if (!dir)
 		return errno == ENOENT ? 0 : failure_set(reterr, errno, "read %s", path);
-	while (r == 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
-		    strcmp(entry->d_name, REGISTRY_POD) != 0)
-			r = ask_one(query, uid, entry->d_name, reterr);
-	}
+	while (r == 0 && (id = next_id(dir)))
+		r = ask_one(query, uid, id, reterr);
 	(void)closedir(dir);
 	return r;
 }
@@ -310,4 +319,25 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 	*ret_count = count;
 	*ret_sessions = steal_ptr(&sessions);
 	return 0;
+}
+
+void registry_tell_limits(uint32_t uid)
+{
+	struct message_plain message;
+	char path[sizeof(CARREL_RUN) + 16];
+	const char *id;
+
+	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
+	DIR *dir = opendir(path);
+
+	protocol_head(&message.head, MESSAGE_LIMITS, sizeof(message));
+	while (dir && (id = next_id(dir))) {
+		_close_ int fd = -1;
+		struct failure ignored;
+
+		if (connect_to(uid, id, &fd, &ignored) == 0)
+			(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
+	}
+	if (dir)
+		(void)closedir(dir);
 }

@@ -193,6 +193,8 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 	r = cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, &login, reterr)
 			     : cgroup_create(cgroups, &opening->plan, reterr);
 
+	if (cgroup_has_changed(cgroups))
+		registry_tell_limits(opening->login.uid);
 	if (r == 0)
 		r = reply_from_cgroups(cgroups, reply, fds, reterr);
 	cgroup_close(cgroups);

@@ -187,8 +187,13 @@ static int make_slices(struct opening *opening, struct failure *reterr)
 					     .init = warden->sandbox.init_pid,
 					     .deadline_ms = opening->deadline_ms};
 
-	if (!warden->cgroups.systemd)
-		return cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	if (!warden->cgroups.systemd) {
+		int created = cgroup_create(&warden->cgroups, &opening->plan, reterr);
+
+		if (cgroup_has_changed(&warden->cgroups))
+			registry_tell_limits(opening->login.uid);
+		return created;
+	}
 	int r = cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
 
 	/* There both are within the user's memory limit: an OOM kill is not to hit them. */

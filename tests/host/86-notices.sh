@@ -122,3 +122,53 @@ wait $one $two
 expect_grep 'was killed by the kernel' cat "$SCRATCH/watching"
 expect_nogrep 'carrel:' cat "$SCRATCH/other"
 gone
+
+# A session that hits its limit once told to; what its terminal got is in $SCRATCH/later.
+later()
+{
+	rm -f "$SCRATCH/go"
+	ssh_in "$USER_A" -tt "echo ready; while [ ! -e $SCRATCH/go ]; do sleep 0.1; done; $eater" >"$SCRATCH/later" 2>&1 &
+	later_pid=$!
+	wait_until 10 grep -q ready "$SCRATCH/later" || fail_ "no session"
+}
+expect_told_later()
+{
+	touch "$SCRATCH/go"
+	wait "$later_pid"
+	expect_grep 'was killed by the kernel: together they may use 64.0M' cat "$SCRATCH/later"
+	gone
+}
+
+for instance in session user; do
+	case_ "a limit that comes by reload, or with another login, is told of as well (instance = $instance)"
+	policy_write '[default]' "instance = $instance"
+	later
+	policy_write '[default]' "instance = $instance" 'memory_max = 64M'
+	expect_ok "$CARREL" reload
+	expect_told_later
+	policy_write '[default]' "instance = $instance"
+	later
+	policy_write '[default]' "instance = $instance" 'memory_max = 64M'
+	expect_ok ssh_in "$USER_A" true
+	expect_told_later
+done
+
+case_ "a warden that has nobody to tell does not wake up; nor one whose limit has been lifted"
+wakeups()
+{
+	awk '/^voluntary/ { print $2 }' "/proc/$1/status"
+}
+policy_write '[default]' 'pids_max = 100' "[user $USER_B]" 'notify = no'
+session_start quiet in "$USER_B"
+quiet=$(warden_pids)
+session_start lifted in "$USER_A"
+lifted=$(warden_pids | grep -v -x "$quiet")
+policy_write '[default]' "[user $USER_B]" 'notify = no' 'pids_max = 100'
+expect_ok "$CARREL" reload
+sleep 2 # both give memory back once
+before="$(wakeups "$quiet") $(wakeups "$lifted")"
+sleep 6
+expect_equal "$(wakeups "$quiet") $(wakeups "$lifted")" "$before" "wake-ups of notify = no, and of the lifted limit"
+session_end quiet
+session_end lifted
+gone
