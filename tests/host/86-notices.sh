@@ -97,10 +97,29 @@ done
 
 case_ "scp and sftp streams stay clean while the limit is hit"
 session_start hog in "$USER_A"
-head -c 20000000 /dev/urandom >"$SCRATCH/data"
-(session_do hog "$eater" >/dev/null) &
-expect_ok scp -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@in:/tmp/data"
-wait $!
+head -c 5000000 /dev/urandom >"$SCRATCH/data"
+copies=()
+for copy in "scp -l 8000" "scp -O -l 8000" "sftp -l 8000"; do
+	to=$SCRATCH/${copy// /}
+	# shellcheck disable=SC2086 # words
+	case $copy in
+	scp*) $copy -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@in:/tmp/${copy// /}" ;;
+	sftp*) echo "put $SCRATCH/data /tmp/${copy// /}" | $copy -q -b - -F "$SSH_CONFIG" "$USER_A@in" ;;
+	esac >"$to.out" 2>&1 &
+	copies+=($!)
+done
+sleep 1
+kills=$("$CARREL" show --json "$USER_A" | jq .usage.oom_kills)
+session_do hog "$eater" >/dev/null
+[ "$("$CARREL" show --json "$USER_A" | jq .usage.oom_kills)" -gt "$kills" ] || fail_ "the limit was not hit"
+kill -0 "${copies[@]}" || fail_ "a copy was over before: nothing was tested"
+for pid in "${copies[@]}"; do
+	wait "$pid" || fail_ "a copy failed"
+done
+expect_output "" cat "$SCRATCH/scp-l8000.out" "$SCRATCH/scp-O-l8000.out"
+expect_output "sftp> put $SCRATCH/data /tmp/sftp-l8000" cat "$SCRATCH/sftp-l8000.out"
+expect_equal "$(session_do hog 'cat /tmp/*8000 | cksum')" \
+	"$(cat "$SCRATCH/data" "$SCRATCH/data" "$SCRATCH/data" | cksum)" "what arrived"
 session_end hog
 gone
 
