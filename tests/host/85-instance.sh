@@ -271,15 +271,85 @@ case_ "nothing that lingers: the sandbox ends with the last logout"
 expect_ok ssh_in "$USER_A" true
 expect_end
 
-case_ "tmux: detach, log out, attach from the next login"
-if command -v tmux >/dev/null; then
-	expect_ok ssh_in "$USER_A" -tt 'tmux -L t new-session -d -s work "echo here-\$\$ >/tmp/mark; exec sleep 60"; sleep 0.3'
-	expect_grep '^work:' ssh_in "$USER_A" 'tmux -L t ls'
-	expect_grep '^here-' ssh_in "$USER_A" cat /tmp/mark
-	expect_ok ssh_in "$USER_A" 'tmux -L t kill-server'
+# A terminal of the client's, with a program in it; what it shows.
+export TMUX_TMPDIR=$SCRATCH
+client()
+{
+	tmux -L client -f /dev/null new-session -d -s main -x 80 -y 24 "$*"
+}
+type_()
+{
+	tmux -L client send-keys -t main "$@"
+}
+shows()
+{
+	tmux -L client capture-pane -p -t main | grep -q -E -e "$1"
+}
+expect_shows()
+{
+	wait_until 10 shows "$1" || fail_ "no '$1' on: $(brief "$(tmux -L client capture-pane -p -t main)")"
+}
+client_gone()
+{
+	! tmux -L client has-session -t main 2>/dev/null
+}
+
+case_ "tmux: detach, log out, attach from the next login; lose the connection, attach again"
+login="exec ssh -F $SSH_CONFIG -tt $USER_A@in"
+client "$login 'exec tmux -L t new-session -s work'"
+expect_shows '\[work\]'
+type_ 'readlink /proc/self/ns/pid | tee ~/work-ns; echo written-$((40 + 2))' Enter
+expect_shows '^written-42'
+held=$(cat "/home/$USER_A/work-ns")
+type_ C-b d
+wait_until 10 client_gone || fail_ "detached, and still logged in"
+wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+client "$login 'exec tmux -L t attach'"
+expect_shows '^written-42'
+expect_equal "$(sessions)" 1 "sessions"
+kill -9 "$(pgrep -f "^ssh .*$USER_A@in exec tmux -L t attach")"
+wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+expect_output "$held" ssh_in "$USER_A" readlink /proc/self/ns/pid
+client "$login 'exec tmux -L t attach'"
+expect_shows '^written-42'
+type_ 'exit' Enter
+wait_until 10 client_gone || fail_ "the shell has ended, the login has not"
+expect_end
+
+case_ "screen: the same"
+if command -v screen >/dev/null; then
+	client "$login 'export SCREENDIR=~/.screen; mkdir -m 700 ~/.screen; exec screen -S work'"
+	expect_shows '.'
+	type_ Space
+	sleep 0.3
+	type_ 'echo written-$((40 + 3))' Enter
+	expect_shows '^written-43'
+	type_ C-a d
+	wait_until 10 client_gone || fail_ "detached, and still logged in"
+	wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+	client "$login 'export SCREENDIR=~/.screen; exec screen -r work'"
+	expect_shows '^written-43'
+	type_ 'exit' Enter
+	wait_until 10 client_gone || fail_ "the shell has ended, the login has not"
 	expect_end
 else
-	skip_ "no tmux"
+	skip_ "no screen"
+fi
+
+case_ "mosh: the server outlives the login that started it, and ends the sandbox"
+if command -v mosh-server >/dev/null; then
+	port=$(free_port)
+	expect_ok ssh_in "$USER_A" "LANG=C.UTF-8 mosh-server new -i 127.0.0.1 -p $port -- bash --norc"
+	key=$(sed -n "s/^MOSH CONNECT $port //p" <<<"$OUT" | tr -d '\r')
+	wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+	client "LANG=C.UTF-8 MOSH_KEY=$key MOSH_ESCAPE_KEY= exec mosh-client 127.0.0.1 $port"
+	type_ 'echo in-$(readlink /proc/self/ns/pid)' Enter
+	expect_shows "^in-$(ssh_in "$USER_A" readlink /proc/self/ns/pid | sed 's/[][]/./g')"
+	type_ 'exit' Enter
+	wait_until 10 client_gone || fail_ "the shell has ended, mosh-client has not"
+	expect_end
+else
+	skip_ "no mosh"
 fi
 
 case_ "on_logout = kill ends what was left running"

@@ -135,6 +135,16 @@ has "carrel_user_frozen{user=\"$USER_A\",uid=\"$UID_A\"} 0"
 expect_equal "$(tail -n 1 <<<"$metrics")" "# EOF" "the last line"
 used=$(sed -n "s/^carrel_user_memory_bytes{user=\"$USER_A\".* //p" <<<"$metrics")
 [ "${used:-0}" -gt 100000 ] || fail_ "memory: $used"
+# promtool reads Prometheus' older format, this one OpenMetrics, and strictly.
+expect_openmetrics()
+{
+	/usr/bin/python3 -c 'import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+print(sum(len(family.samples) for family in text_string_to_metric_families(sys.stdin.read())))' \
+		<<<"$1" >"$SCRATCH/samples" 2>&1 || fail_ "OpenMetrics: $(tail -n 1 "$SCRATCH/samples")"
+	expect_equal "$(cat "$SCRATCH/samples")" "$(grep -c -v '^#' <<<"$1")" "samples"
+}
+expect_openmetrics "$metrics"
 session_end t
 session_end b
 
@@ -146,7 +156,9 @@ pid=$!
 wait_until 5 "$CARREL" show "$UID_B" || fail_ "it does not run"
 expect_ok "$CARREL" metrics
 grep -q -F 'carrel_user_sandboxes{user="we\"i\\rd",' <<<"$OUT" || fail_ "$(grep sandboxes <<<"$OUT" | tail -1)"
-expect_ok promtool check metrics <<<"$OUT"
+metrics=$OUT
+expect_ok promtool check metrics <<<"$metrics"
+expect_openmetrics "$metrics"
 kill $pid
 wait $pid
 pam_reset
