@@ -23,8 +23,12 @@ bool select_parse_id(const char *word, uint32_t *ret_uid)
 	if (!dash || dash == word || (size_t)(dash - word) >= sizeof(digits))
 		return false;
 	(void)snprintf(digits, sizeof(digits), "%.*s", (int)(dash - word), word);
-	if (convert_unsigned(digits, 0, UINT32_MAX - 1, &uid) < 0 || dash[1] < '0' ||
-	    dash[1] > '9' || strspn(dash + 1, "0123456789.") != strlen(dash + 1))
+	if (convert_unsigned(digits, 0, UINT32_MAX - 1, &uid) < 0 || dash[1] < '0' || dash[1] > '9')
+		return false;
+	/* The "m" is that of a user's own systemd. */
+	const char *end = dash + 1 + strspn(dash + 1, "0123456789.");
+
+	if (end[*end == 'm'] != '\0')
 		return false;
 	*ret_uid = (uint32_t)uid;
 	return true;

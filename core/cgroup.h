@@ -98,6 +98,15 @@ int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id co
  * What is gone already is no error.
  */
 int cgroup_remove(const struct cgroup_set *set, struct failure *reterr);
+/* The slices alone: where the user has others, which may be frozen, elsewhere. */
+int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr);
+
+/*
+ * What of the host's cgroups the slices are in, as an inode: inside a sandbox, where its own slice is seen
+ * in their place, another than outside.
+ */
+#define CGROUP_ROOT_INODE 1 /* of a hierarchy's own root (kernfs); also where there are no cgroups */
+uint64_t cgroup_root(const struct cgroup_set *set);
 
 /*
  * Kill the user's processes in the slice: one round, by pidfd, of those whose real uid is the user's.

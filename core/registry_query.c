@@ -15,6 +15,7 @@
 #include <sys/un.h>
 
 #include "core/cleanup.h"
+#include "core/registry_pids.h"
 #include "core/sys.h"
 
 #define QUIET_MS 200 /* without any answer, once the deadline is over */
@@ -65,6 +66,15 @@ static int connect_to(uint32_t uid, const char *id, int *ret_socket, struct fail
 	return 0;
 }
 
+/* The pid of who listens there, 0 when it is in a namespace that is not below ours. */
+static pid_t peer_of(int socket)
+{
+	struct ucred cred = {.pid = 0};
+	socklen_t size = sizeof(cred);
+
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ? 0 : cred.pid;
+}
+
 static int make_room(struct query *query, struct failure *reterr)
 {
 	size_t room = query->room * 2 + 64;
@@ -89,8 +99,6 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 {
 	struct message_plain message;
 	struct failure ignored;
-	struct ucred cred = {0};
-	socklen_t cred_size = sizeof(cred);
 	_close_ int fd = -1;
 	int r = make_room(query, reterr);
 
@@ -105,8 +113,7 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 
 	*asked = (struct asked){.uid = uid, .busy = r == -EAGAIN};
 	if (!asked->busy) {
-		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size);
-		asked->pid = cred.pid;
+		asked->pid = peer_of(fd);
 		protocol_head(&message.head, MESSAGE_QUERY, sizeof(message));
 		(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
 	}
@@ -145,6 +152,17 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 	return r;
 }
 
+/* `peer` is the warden as we have it: with another pid than its own word it is in a sandbox. */
+static void translate(struct message_info *info, pid_t peer)
+{
+	int32_t *const pids[] = {&info->init_pid, &info->leader_pid};
+
+	if (peer == info->warden_pid)
+		return;
+	registry_translate(peer, pids, ARRAY_SIZE(pids));
+	info->warden_pid = peer;
+}
+
 /*
  * Until the deadline, and beyond it as long as answers come: with thousands of sandboxes, asking alone may
  * have taken that long. What ends without an answer is neither live nor silent.
@@ -167,10 +185,13 @@ static void collect(struct query *query, int64_t deadline_ms)
 
 			if (query->polls[i].fd < 0 || !query->polls[i].revents)
 				continue;
-			if (protocol_receive(query->polls[i].fd, MESSAGE_INFO,
-					     &query->infos[query->answered], sizeof(*query->infos),
-					     NULL, NULL, 0, &ignored) == 0)
+			struct message_info *info = &query->infos[query->answered];
+
+			if (protocol_receive(query->polls[i].fd, MESSAGE_INFO, info, sizeof(*info),
+					     NULL, NULL, 0, &ignored) == 0) {
+				translate(info, query->asked[i].pid);
 				query->answered++;
+			}
 			close_fd(&query->polls[i].fd);
 			left--;
 		}
@@ -259,22 +280,19 @@ int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
 	if (r == 0)
 		r = protocol_receive(fd, MESSAGE_INFO, ret_info, sizeof(*ret_info), NULL, NULL,
 				     deadline_ms, reterr);
+	if (r == 0)
+		translate(ret_info, peer_of(fd));
 	return r;
 }
 
 int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr)
 {
 	_close_ int fd = -1;
-	struct ucred cred;
-	socklen_t size = sizeof(cred);
 	int r = connect_to(uid, id, &fd, reterr);
 
-	if (r < 0)
-		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
-		return failure_set(reterr, errno, "ask who the warden of %s is", id);
-	*ret_pid = cred.pid;
-	return 0;
+	if (r == 0)
+		*ret_pid = peer_of(fd);
+	return r;
 }
 
 /* One part, from `first` on. */
@@ -294,6 +312,22 @@ static int query_part(uint32_t uid, const char *id, uint32_t first, int64_t dead
 	return r;
 }
 
+static int translate_sessions(uint32_t uid, const char *id, struct session_record *sessions,
+			      size_t count, struct failure *reterr)
+{
+	_free_ int32_t **pids = calloc(count + 1, sizeof(*pids));
+	pid_t warden = 0;
+	int r = registry_warden_pid(uid, id, &warden, reterr);
+
+	if (!pids)
+		return failure_set(reterr, ENOMEM, "list the sessions in %s", id);
+	for (size_t i = 0; i < count; i++)
+		pids[i] = &sessions[i].leader_pid;
+	if (r == 0)
+		registry_translate(warden, pids, count);
+	return r;
+}
+
 int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct session_record **ret_sessions, size_t *ret_count,
 			    struct failure *reterr)
@@ -302,8 +336,10 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 	struct message_sessions part = {.count = 0};
 	size_t count = 0;
 
+	int r;
+
 	do {
-		int r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
+		r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
 
 		if (r < 0)
 			return r;
@@ -316,6 +352,9 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 		memcpy(sessions + count, part.sessions, part.count * sizeof(*sessions));
 		count += part.count;
 	} while (part.count > 0 && count < part.total);
+	r = translate_sessions(uid, id, sessions, count, reterr);
+	if (r < 0)
+		return r;
 	*ret_count = count;
 	*ret_sessions = steal_ptr(&sessions);
 	return 0;

@@ -96,8 +96,8 @@ static int count_and_listen(struct opening *opening, const struct registry_user 
 	if (warden->pod)
 		r = pod_listen(opening->login.uid, &warden->door.fd, reterr);
 	return r < 0 ? r
-		     : registry_listen(user, opening->plan.manager, warden->info.id,
-				       &warden->listen_fd, reterr);
+		     : registry_listen(user, opening->plan.manager, cgroup_root(&warden->cgroups),
+				       warden->info.id, &warden->listen_fd, reterr);
 }
 
 /*

@@ -100,9 +100,10 @@ static void labels_are_escaped(void **state)
 
 static void ids(void **state)
 {
-	static const char *const wrong[] = {"",	       "alice",	       "1000",	 "1000-",
-					    "-1000",   "1000-x",       "010-12", "1000-1x",
-					    "1000-.1", "4294967295-1", "a-1",	 "1000--1"};
+	static const char *const wrong[] = {"",	       "alice",	       "1000",	  "1000-",
+					    "-1000",   "1000-x",       "010-12",  "1000-1x",
+					    "1000-.1", "4294967295-1", "a-1",	  "1000--1",
+					    "1000-m",  "1000-1mm",     "1000-1m1"};
 	uint32_t uid = 0;
 
 	(void)state;
@@ -110,6 +111,10 @@ static void ids(void **state)
 	assert_int_equal(uid, 1000);
 	assert_true(select_parse_id("0-1.2", &uid));
 	assert_int_equal(uid, 0);
+	assert_true(select_parse_id("1000-3465m", &uid));
+	assert_int_equal(uid, 1000);
+	assert_true(select_parse_id("1001-7.0.4711", &uid));
+	assert_int_equal(uid, 1001);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		if (select_parse_id(wrong[i], &uid))
 			fail_msg("\"%s\" is taken for an id", wrong[i]);
