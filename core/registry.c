@@ -183,11 +183,12 @@ static DIR *open_names(int dir_fd, struct failure *reterr)
 	return dir;
 }
 
+/* NULL: there is none, with errno 0, or it can't be read: then nobody must think that nothing lives. */
 static const char *next_name(DIR *dir)
 {
 	const struct dirent *entry;
 
-	while ((entry = readdir(dir))) {
+	while (errno = 0, (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, LOCK_NAME) != 0 &&
 		    strcmp(entry->d_name, REGISTRY_POD) != 0)
 			return entry->d_name;
@@ -227,7 +228,7 @@ static int probe(const struct registry_user *user, const struct which *which, si
 		 size_t *ret_live, struct failure *reterr)
 {
 	DIR *dir = open_names(user->dir_fd, reterr);
-	const char *name;
+	const char *name = "";
 	size_t live = 0;
 
 	if (!dir)
@@ -243,7 +244,11 @@ static int probe(const struct registry_user *user, const struct which *which, si
 		else
 			live++;
 	}
+	int err = name ? 0 : errno;
+
 	(void)closedir(dir);
+	if (err != 0)
+		return failure_set(reterr, err, "read the user's registry");
 	*ret_live = live;
 	return 0;
 }
@@ -260,16 +265,20 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 		return -reterr->err;
 	while ((name = next_name(dir)))
 		names += !is_manager(name);
+	int err = errno;
+
 	(void)closedir(dir);
+	if (err != 0)
+		return failure_set(reterr, err, "read the user's registry");
 	*ret_count = names;
 	return names < max ? 0 : probe(user, &which, SIZE_MAX, ret_count, reterr);
 }
 
-static int any(const struct registry_user *user, const struct which *which, bool *ret_any,
-	       struct failure *reterr)
+static int any(const struct registry_user *user, const struct which *which, size_t enough,
+	       bool *ret_any, struct failure *reterr)
 {
 	size_t live = 0;
-	int r = probe(user, which, 1, &live, reterr);
+	int r = probe(user, which, enough, &live, reterr);
 
 	if (r == 0)
 		*ret_any = live > 0;
@@ -280,7 +289,14 @@ int registry_any(const struct registry_user *user, bool *ret_any, struct failure
 {
 	const struct which which = {.managers = true};
 
-	return any(user, &which, ret_any, reterr);
+	return any(user, &which, 1, ret_any, reterr);
+}
+
+int registry_clean(const struct registry_user *user, bool *ret_any, struct failure *reterr)
+{
+	const struct which which = {.managers = true};
+
+	return any(user, &which, SIZE_MAX, ret_any, reterr);
 }
 
 int registry_any_in(const struct registry_user *user, uint64_t root, bool *ret_any,
@@ -288,7 +304,7 @@ int registry_any_in(const struct registry_user *user, uint64_t root, bool *ret_a
 {
 	const struct which which = {.managers = true, .rooted = true, .root = root};
 
-	return any(user, &which, ret_any, reterr);
+	return any(user, &which, 1, ret_any, reterr);
 }
 
 /* registry_share.c: the order of registration. The clock is finer than a file system's own time. */

@@ -33,7 +33,7 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = registry_any(&user, &live, reterr);
+	r = registry_clean(&user, &live, reterr);
 	if (r == 0 && live && cgroup_find_all(uid, &cgroups) == 0) {
 		r = registry_any_in(&user, cgroup_root(&cgroups), &here, reterr);
 		if (r == 0 && !here)
