@@ -55,18 +55,19 @@ static int open_init(struct enter *enter, struct failure *reterr)
 /* Somebody whose cgroups are the sandbox's: the session's leader, or a process inside; 0: nobody. */
 static pid_t find_member(const struct message_info *info)
 {
-	_free_ struct process *processes = NULL;
+	struct process_list list = {.count = 0};
 	struct failure ignored;
-	size_t count = 0;
+	pid_t member = 0;
 
 	if (info->leader_pid > 0 && kill(info->leader_pid, 0) == 0)
 		return info->leader_pid;
-	if (processes_list(info, &processes, &count, &ignored) < 0)
+	if (processes_list(info, 1, &list, &ignored) < 0)
 		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (processes[i].pid != info->init_pid)
-			return processes[i].pid;
-	return 0;
+	for (size_t i = 0; i < list.count && member == 0; i++)
+		if (list.processes[i].pid != info->init_pid)
+			member = list.processes[i].pid;
+	processes_free(&list);
+	return member;
 }
 
 static int open_slice_join(const struct cgroup_hierarchy *hierarchy, uint32_t uid)
