@@ -246,6 +246,11 @@ for size in "60 10" "10 2" "1 1" "200 50"; do
 	sleep 0.3
 done
 wait_until 5 shows "^$USER_A " || fail_ "$(brief "$(screen)")"
+# A terminal wraps long lines when it shrinks: nothing of that stays.
+tmux -L top resize-window -t main -x 40 -y 8
+sleep 0.5
+expect_equal "$(screen | grep -c .)" 5 "lines on a narrow terminal"
+tmux -L top resize-window -t main -x 120 -y 20
 expect_ok pgrep -x -f "$CARREL top --delay 1"
 
 case_ "top: q, ^C and a closed terminal end it, and the terminal is as it was"
