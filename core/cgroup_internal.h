@@ -56,12 +56,12 @@ uint64_t cgroup_read_number(const char *dir, const char *file);
 uint64_t cgroup_read_field(const char *dir, const char *file, const char *name);
 
 /* Set and read back one limit, or lift it where the plan has none. */
-int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-		     const struct plan *plan, enum plan_limit_kind kind, struct failure *reterr);
+int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+		     enum plan_limit_kind kind, struct failure *reterr);
 
 /* Set and read back every limit of the controllers in one hierarchy. */
-int cgroup_apply_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-			const struct plan *plan, struct failure *reterr);
+int cgroup_apply_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+			struct failure *reterr);
 
 /* v1: a new cpuset is empty, and takes no process until it has CPUs and memory nodes. */
 int cgroup_v1_fill_cpuset(int parent_fd, int child_fd, struct failure *reterr);

@@ -29,8 +29,8 @@ static void note(struct retune *retune, const struct failure *failure)
 }
 
 /* Every limit in one slice that is there. */
-static void set_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-		       const struct plan *plan, struct retune *retune)
+static void set_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+		       struct retune *retune)
 {
 	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
 		struct failure failure;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "core/cleanup.h"
+#include "core/registry_pids.h"
 #include "core/sys.h"
 
 #define QUIET_MS 200 /* without any answer, once the deadline is over */
@@ -54,6 +55,15 @@ static int connect_to(uint32_t uid, const char *id, int *ret_socket, struct fail
 			    : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
 }
 
+/* The pid of who listens there, 0 when it is in a namespace that is not below ours. */
+static pid_t peer_of(int socket)
+{
+	struct ucred cred = {.pid = 0};
+	socklen_t size = sizeof(cred);
+
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ? 0 : cred.pid;
+}
+
 static int make_room(struct query *query, struct failure *reterr)
 {
 	size_t room = query->room * 2 + 64;
@@ -80,8 +90,6 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 {
 	struct message_plain message;
 	struct failure ignored;
-	struct ucred cred = {0};
-	socklen_t cred_size = sizeof(cred);
 	_close_ int fd = -1;
 	int r = make_room(query, reterr);
 
@@ -96,8 +104,7 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 
 	*asked = (struct asked){.uid = uid, .silent = r == -EAGAIN};
 	if (!asked->silent) {
-		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size);
-		asked->pid = cred.pid;
+		asked->pid = peer_of(fd);
 		protocol_head(&message.head, MESSAGE_QUERY, sizeof(message));
 		(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
 	}
@@ -107,10 +114,22 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 	return 0;
 }
 
+static const char *next_id(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
+		    strcmp(entry->d_name, REGISTRY_POD) != 0)
+			return entry->d_name;
+	}
+	return NULL;
+}
+
 static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 {
 	char path[sizeof(CARREL_RUN) + 16];
-	const struct dirent *entry;
+	const char *id;
 	int r = 0;
 
 	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
@@ -118,11 +137,8 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 
 	if (!dir)
 		return errno == ENOENT ? 0 : failure_set(reterr, errno, "read %s", path);
-	while (r == 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
-		    strcmp(entry->d_name, REGISTRY_POD) != 0)
-			r = ask_one(query, uid, entry->d_name, reterr);
-	}
+	while (r == 0 && (id = next_id(dir)))
+		r = ask_one(query, uid, id, reterr);
 	(void)closedir(dir);
 	return r;
 }
@@ -137,19 +153,32 @@ static bool still_listens(const struct asked *asked)
 	return r == 0 || r == -EAGAIN;
 }
 
+/* `peer` is the warden as we have it: with another pid than its own word it is in a sandbox. */
+static void translate(struct message_info *info, pid_t peer)
+{
+	int32_t *const pids[] = {&info->init_pid, &info->leader_pid};
+
+	if (peer == info->warden_pid)
+		return;
+	registry_translate(peer, pids, ARRAY_SIZE(pids));
+	info->warden_pid = peer;
+}
+
 static void hear(struct query *query, size_t index)
 {
 	struct asked *asked = &query->asked[index];
+	struct message_info *info = &query->infos[query->answered];
 	struct failure ignored;
-	int r = protocol_receive(query->polls[index].fd, MESSAGE_INFO,
-				 &query->infos[query->answered], sizeof(*query->infos), NULL, NULL,
-				 0, &ignored);
+	int r = protocol_receive(query->polls[index].fd, MESSAGE_INFO, info, sizeof(*info), NULL,
+				 NULL, 0, &ignored);
 
 	close_fd(&query->polls[index].fd);
-	if (r == 0)
-		query->answered++;
-	else
+	if (r < 0) {
 		asked->silent = still_listens(asked);
+		return;
+	}
+	translate(info, asked->pid);
+	query->answered++;
 }
 
 /*
@@ -273,22 +302,19 @@ int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
 	if (r == 0)
 		r = protocol_receive(fd, MESSAGE_INFO, ret_info, sizeof(*ret_info), NULL, NULL,
 				     deadline_ms, reterr);
+	if (r == 0)
+		translate(ret_info, peer_of(fd));
 	return r;
 }
 
 int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr)
 {
 	_close_ int fd = -1;
-	struct ucred cred;
-	socklen_t size = sizeof(cred);
 	int r = connect_to(uid, id, &fd, reterr);
 
-	if (r < 0)
-		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
-		return failure_set(reterr, errno, "ask who the warden of %s is", id);
-	*ret_pid = cred.pid;
-	return 0;
+	if (r == 0)
+		*ret_pid = peer_of(fd);
+	return r;
 }
 
 /* One part, from `first` on. */
@@ -308,6 +334,22 @@ static int query_part(uint32_t uid, const char *id, uint32_t first, int64_t dead
 	return r;
 }
 
+static int translate_sessions(uint32_t uid, const char *id, struct session_record *sessions,
+			      size_t count, struct failure *reterr)
+{
+	_free_ int32_t **pids = calloc(count + 1, sizeof(*pids));
+	pid_t warden = 0;
+	int r = registry_warden_pid(uid, id, &warden, reterr);
+
+	if (!pids)
+		return failure_set(reterr, ENOMEM, "list the sessions in %s", id);
+	for (size_t i = 0; i < count; i++)
+		pids[i] = &sessions[i].leader_pid;
+	if (r == 0)
+		registry_translate(warden, pids, count);
+	return r;
+}
+
 int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct session_record **ret_sessions, size_t *ret_count,
 			    struct failure *reterr)
@@ -316,8 +358,10 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 	struct message_sessions part = {.count = 0};
 	size_t count = 0;
 
+	int r;
+
 	do {
-		int r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
+		r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
 
 		if (r < 0)
 			return r;
@@ -330,7 +374,31 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 		memcpy(sessions + count, part.sessions, part.count * sizeof(*sessions));
 		count += part.count;
 	} while (part.count > 0 && count < part.total);
+	r = translate_sessions(uid, id, sessions, count, reterr);
+	if (r < 0)
+		return r;
 	*ret_count = count;
 	*ret_sessions = steal_ptr(&sessions);
 	return 0;
+}
+
+void registry_tell_limits(uint32_t uid)
+{
+	struct message_plain message;
+	char path[sizeof(CARREL_RUN) + 16];
+	const char *id;
+
+	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
+	DIR *dir = opendir(path);
+
+	protocol_head(&message.head, MESSAGE_LIMITS, sizeof(message));
+	while (dir && (id = next_id(dir))) {
+		_close_ int fd = -1;
+		struct failure ignored;
+
+		if (connect_to(uid, id, &fd, &ignored) == 0)
+			(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
+	}
+	if (dir)
+		(void)closedir(dir);
 }

@@ -61,7 +61,7 @@ static int count_sessions(const struct opening *opening, const struct registry_u
 			  uint64_t max, uint64_t *ret_live, struct failure *reterr)
 {
 	size_t in_pod = 0, live = 0;
-	bool pod = adopt_count_pod(opening->login.uid, &in_pod);
+	bool pod = adopt_count_pod(opening, &in_pod);
 	int r = 0;
 
 	/* The pod is one of the sandboxes. */
@@ -93,8 +93,8 @@ static int count_and_listen(struct opening *opening, const struct registry_user 
 	if (warden->pod)
 		r = pod_listen(opening->login.uid, &warden->door.fd, reterr);
 	return r < 0 ? r
-		     : registry_listen(user, opening->plan.manager, warden->info.id,
-				       &warden->listen_fd, reterr);
+		     : registry_listen(user, opening->plan.manager, cgroup_root(&warden->cgroups),
+				       warden->info.id, &warden->listen_fd, reterr);
 }
 
 /*
@@ -157,8 +157,13 @@ static int make_slices(struct opening *opening, struct failure *reterr)
 					     .init = warden->sandbox.init_pid,
 					     .deadline_ms = opening->deadline_ms};
 
-	if (!warden->cgroups.systemd)
-		return cgroup_create(&warden->cgroups, &opening->plan, reterr);
+	if (!warden->cgroups.systemd) {
+		int created = cgroup_create(&warden->cgroups, &opening->plan, reterr);
+
+		if (cgroup_has_changed(&warden->cgroups))
+			registry_tell_limits(opening->login.uid);
+		return created;
+	}
 	int r = cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
 
 	/* There both are within the user's memory limit: an OOM kill is not to hit them. */

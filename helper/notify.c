@@ -136,6 +136,13 @@ static bool is_wanted(const struct sessions *sessions)
 	return false;
 }
 
+/* Lifted: nothing is to be refused any more. */
+static void unwatch(struct notify *notify, enum notify_kind kind)
+{
+	close_fd(&notify->fds[kind]);
+	notify->look_ms[kind] = 0;
+}
+
 void notify_start(struct notify *notify, const struct message_info *info,
 		  const struct sessions *sessions)
 {
@@ -144,7 +151,11 @@ void notify_start(struct notify *notify, const struct message_info *info,
 	for (int i = 0; i < NOTIFY_KINDS; i++) {
 		enum notify_kind kind = (enum notify_kind)i;
 
-		if (notify->fds[i] >= 0 || read_limit(info, kind) == CONVERT_MAX)
+		bool limited = read_limit(info, kind) != CONVERT_MAX;
+
+		if (!limited)
+			unwatch(notify, kind);
+		if (!limited || notify->fds[i] >= 0)
 			continue;
 		notify->v1[i] = is_v1(directory(info, kind));
 		notify->silent = notify->v1[NOTIFY_PIDS] && is_silent();

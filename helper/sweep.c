@@ -29,13 +29,17 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 {
 	struct registry_user user;
 	struct cgroup_set cgroups;
-	bool live = true;
+	bool live = true, here = true;
 	int r = registry_lock(uid, false, deadline_ms, &user, reterr);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = registry_any(&user, &live, reterr);
-	if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0) {
+	r = registry_clean(&user, &live, reterr);
+	if (r == 0 && live && cgroup_find_all(uid, &cgroups) == 0) {
+		r = registry_any_in(&user, cgroup_root(&cgroups), &here, reterr);
+		if (r == 0 && !here)
+			r = cgroup_remove_slices(&cgroups, reterr);
+	} else if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0) {
 		/* A killed warden's processes: frozen, they could not even die. */
 		if (cgroup_is_frozen(&cgroups))
 			r = cgroup_thaw(&cgroups, reterr);
