@@ -80,6 +80,23 @@ nothing='my ($path, $call) = ("$ARGV[0]\0", `uname -m` =~ /x86_64/ ? 59 : 221);
 expect_output confined "${drop[@]}" perl -e "$nothing" "$SHELL_PATH" <<<"$CONFINED"
 chmod 711 "$SCRATCH"
 
+case_ "a file system that never answers: the login ends all the same"
+# After the shell carrel-shell looks for who holds its output still, and so at every descriptor inside.
+[ ! -c /dev/fuse ] || chmod 666 /dev/fuse # the stage's own, as udev has it
+run_ ssh_out "$USER_B" "timeout 3 $TESTS/attack_hang 1"
+if [ "$OUT" != held ]; then
+	skip_ "no FUSE for users: $(said)"
+else
+	before=$SECONDS
+	expect_output held timeout -k 1 40 ssh -F "$SSH_CONFIG" "$USER_A@out" "$TESTS/attack_hang 77 >~/held 2>&1 </dev/null &
+		sleep 1; cat ~/held; rm ~/held"
+	[ $((SECONDS - before)) -lt 20 ] || fail_ "it took $((SECONDS - before)) s"
+	# Someone who holds the output is waited for, also then.
+	expect_output $'held\nlate' timeout -k 1 40 ssh -F "$SSH_CONFIG" "$USER_A@out" "$TESTS/attack_hang 77 >~/held 2>&1 </dev/null &
+		sleep 1; cat ~/held; rm ~/held; (sleep 1; echo late) &"
+	wait_until 5 a_gone || fail_ "left over: $(user_pids "$UID_A")"
+fi
+
 case_ "case 43: the loader's variables through su"
 loader() { env LD_PRELOAD=/nonexistent.so GLIBC_TUNABLES=glibc.malloc.check=3 XDG_RUNTIME_DIR="/run/user/$2" "$1" "${@:3}"; }
 run_ loader su "$UID_B" "$USER_B" -c '/bin/true; echo $XDG_RUNTIME_DIR $LD_PRELOAD $GLIBC_TUNABLES'
