@@ -9,6 +9,10 @@ shell_policy()
 {
 	policy_write '[default]' '[service systemd-user]' 'sandbox = no' '[service carrel-shell]' "$@"
 }
+# cron takes a minute to come round: it is looked at below.
+printf 'SHELL=/usr/bin/carrel-shell\n* * * * * { ls /tmp/of-the-host; readlink /proc/self/ns/user; echo "$0 $SHELL"; } >$HOME/cron.new 2>&1; mv $HOME/cron.new $HOME/cron\n' |
+	crontab -u "$USER_B" -
+systemctl start cron
 limits=('memory_max = 200M' 'memory_high = 180M' 'swap_max = 0' 'pids_max = 60')
 own='/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)'
 
@@ -71,6 +75,13 @@ run_ ssh_out "$USER_A" 'echo ran'
 [ "$STATUS" = 126 ] && [ -z "$OUT" ] && grep -q 'user.max_user_namespaces' <<<"$ERR" || fail_ "$(said)"
 expect_grep 'user.max_user_namespaces is 0' "$CARREL" doctor
 sysctl -q user.max_user_namespaces=10000
+
+case_ "cron's SHELL"
+wait_until 70 test -e "/home/$USER_B/cron" || fail_ "cron has not run it"
+run_ cat "/home/$USER_B/cron"
+grep -q 'of-the-host.*No such file' <<<"$OUT" && grep -q '^user:' <<<"$OUT" &&
+	! grep -qxF "$(readlink /proc/self/ns/user)" <<<"$OUT" && grep -qx 'bash /bin/bash' <<<"$OUT" || fail_ "$(said)"
+crontab -u "$USER_B" -r
 
 case_ "AppArmor's profile grants user namespaces where they are denied"
 profile=$CHECK_SOURCE/tree/packaging/apparmor/carrel-shell
