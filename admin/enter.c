@@ -187,6 +187,8 @@ static int prepare(struct enter *enter, const char *word, bool root, struct fail
 		r = find_rights(enter, reterr);
 	if (r == 0)
 		r = account_look_up(root ? "root" : enter->info.user, &enter->account, reterr);
+	if (r == 0)
+		r = account_look_up_groups(&enter->account, reterr);
 	if (r < 0)
 		return r;
 	if (!enter->account.passwd || enter->account.passwd->pw_uid != (root ? 0 : enter->info.uid))
