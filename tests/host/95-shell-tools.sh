@@ -135,8 +135,8 @@ fi
 multiplexer()
 {
 	talk 'ready> ' "stty rows 30 cols 90; $1\n" 'inside> ' "ls $HOST_MARK; echo \$TERM-\$((2 * $$))\n" \
-		"\(screen\|tmux\)[-.a-z0-9]*-$((2 * $$))" 'stty size; tty\n' '\(29\|30\) 90' 'sleep 61\n' 'sleep 61' '' '' '\003' \
-		'inside> ' 'echo "st$?atus"\n' 'st130atus' "${@:2}" 'exit 7\n'
+		"\(screen\|tmux\)[-.a-z0-9]*-$((2 * $$))" 'stty size; tty\n' '\(29\|30\) 90' \
+		'perl -e "\$| = 1; print qq(run), qq(ning\\\\n); sleep 61"\n' 'running' '\003' '' 'echo "st$?atus"\n' 'st130atus' "${@:2}" 'exit 7\n'
 	talk_end
 	expect_equal "$TALK_STATUS" 7 status
 	! grep -q -a "^$HOST_MARK" "$SCRATCH/talk" || fail_ "unconfined: $(brief "$(tail -c 300 "$SCRATCH/talk")")"
