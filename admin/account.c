@@ -13,27 +13,46 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/convert.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
-static int look_up(struct account *account, const char *user, struct failure *reterr)
+struct passwd *account_find(const char *word)
 {
-	int count = 64;
+	struct passwd *passwd;
+	uint64_t uid;
 
 	errno = 0;
-	account->passwd = getpwnam(user);
+	passwd = getpwnam(word);
+	if (passwd || (errno != 0 && errno != ENOENT && errno != ESRCH) ||
+	    convert_unsigned(word, 0, UINT32_MAX - 1, &uid) < 0)
+		return passwd;
+	errno = 0;
+	return getpwuid((uid_t)uid);
+}
+
+static int look_up(struct account *account, const char *user, struct failure *reterr)
+{
+	account->passwd = account_find(user);
 	if (!account->passwd && (errno == 0 || errno == ENOENT || errno == ESRCH))
 		return failure_say(reterr, ENOENT, "look up user %s: no such user", user);
 	if (!account->passwd)
 		return failure_set(reterr, errno, "look up user %s", user);
+	return 0;
+}
+
+int account_look_up_groups(struct account *account, struct failure *reterr)
+{
+	const char *user = account->passwd->pw_name;
+	int count = 64;
+
 	for (;;) {
 		int had = count;
 
 		account->groups = malloc((size_t)count * sizeof(*account->groups));
 		if (!account->groups)
 			return failure_set(reterr, ENOMEM, "look up the groups of %s", user);
-		if (getgrouplist(account->passwd->pw_name, account->passwd->pw_gid, account->groups,
-				 &count) >= 0)
+		if (getgrouplist(user, account->passwd->pw_gid, account->groups, &count) >= 0)
 			break;
 		free(steal_ptr(&account->groups));
 		if (count <= had || count > NGROUPS_MAX)
@@ -111,6 +130,9 @@ int account_become(const struct account *account, struct failure *reterr)
 	uid_t uid = account->passwd->pw_uid, ruid, euid, suid;
 	gid_t gid = account->passwd->pw_gid, rgid, egid, sgid;
 
+	if (!account->groups)
+		return failure_say(reterr, EINVAL, "set the groups of %s: not looked up",
+				   account->passwd->pw_name);
 	if (setgroups((size_t)account->group_count, account->groups) < 0)
 		return failure_set(reterr, errno, "set the groups of %s", account->passwd->pw_name);
 	if (setresgid(gid, gid, gid) < 0)

@@ -204,6 +204,8 @@ static int prepare(struct enter *enter, const char *word, bool root, struct fail
 		r = find_rights(enter, reterr);
 	if (r == 0)
 		r = account_look_up(root ? "root" : enter->info.user, &enter->account, reterr);
+	if (r == 0)
+		r = account_look_up_groups(&enter->account, reterr);
 	if (r < 0)
 		return r;
 	if (!enter->account.passwd || enter->account.passwd->pw_uid != (root ? 0 : enter->info.uid))
@@ -236,6 +238,8 @@ static int go(struct enter *enter, int *ret_status, struct failure *reterr)
 	int r;
 
 	pty_relay_signals(&signals);
+	/* Who waits at the door may be killed with the sandbox: then the write says so. */
+	(void)sigaddset(&signals, SIGPIPE);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, &signals, &enter->mask_was);
 	r = enter_fork(enter, &pid, &door, reterr);

@@ -16,6 +16,7 @@
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/policy_keys.h"
+#include "core/proc_status.h"
 
 #define NESTED_MAX 32 /* the kernel's own bound on pid namespaces in each other */
 
@@ -51,32 +52,36 @@ static int read_all(int dir_fd, const char *file, char *text, size_t size, size_
 	return 0;
 }
 
-/* The text after "NAME:\t", up to the end of the line: the caller stops there. */
-static const char *field(const char *status, const char *name)
-{
-	size_t len = strlen(name);
+enum { NSPID, PPID, UID, THREADS, RSS, STATE, FIELDS };
 
-	for (const char *line = status; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, len) == 0 && line[len] == ':')
-			return line + len + 1;
-	}
-	return NULL;
+struct status {
+	struct proc_status_field fields[FIELDS];
+};
+
+static int read_status(int proc_fd, struct status *ret_status)
+{
+	*ret_status = (struct status){.fields = {
+					      [NSPID] = {.name = "NSpid"},
+					      [PPID] = {.name = "PPid"},
+					      [UID] = {.name = "Uid"},
+					      [THREADS] = {.name = "Threads"},
+					      [RSS] = {.name = "VmRSS"},
+					      [STATE] = {.name = "State"},
+				      }};
+	return proc_status_read(proc_fd, "status", ret_status->fields, FIELDS);
 }
 
-static uint64_t number(const char *status, const char *name)
+static uint64_t number(const struct status *status, int field)
 {
-	const char *at = field(status, name);
-
-	return at ? strtoull(at, NULL, 10) : 0;
+	return strtoull(status->fields[field].text, NULL, 10);
 }
 
-pid_t processes_nspid(const char *status, size_t index)
+pid_t processes_nspid(const char *numbers, size_t index)
 {
-	const char *at = field(status, "NSpid");
+	const char *at = numbers;
 	long pid = 0;
 
-	for (size_t i = 0; at && i <= index; i++) {
+	for (size_t i = 0; i <= index; i++) {
 		char *end;
 
 		at += strspn(at, " \t");
@@ -92,7 +97,8 @@ static int find_place(const struct message_info *info, struct place *ret_place,
 		      struct failure *reterr)
 {
 	bool own = info->namespaces & (1U << NS_PID);
-	char path[64], status[8192] = "";
+	char path[64];
+	struct status status;
 	struct place place = {.file = own ? "pid" : "mnt"};
 	_close_ int dir_fd = -1;
 	struct stat st;
@@ -103,12 +109,14 @@ static int find_place(const struct message_info *info, struct place *ret_place,
 	if (dir_fd < 0 || fstatat(dir_fd, path, &st, 0) < 0)
 		return failure_set(reterr, errno, "look at PID 1 of %s", info->id);
 	place.inode = st.st_ino;
-	int r = read_all(dir_fd, "status", status, sizeof(status), NULL);
+	int r = read_status(dir_fd, &status);
 
 	if (r < 0)
 		return failure_set(reterr, -r, "look at PID 1 of %s", info->id);
 	/* Its own pid inside is the last of its line. */
-	while (processes_nspid(status, place.depth) != processes_nspid(status, NESTED_MAX))
+	const char *pids = status.fields[NSPID].text;
+
+	while (processes_nspid(pids, place.depth) != processes_nspid(pids, NESTED_MAX))
 		place.depth++;
 	if (!own)
 		place.depth = 0;
@@ -193,19 +201,17 @@ static bool read_process(int proc_fd, pid_t pid, const struct place *place,
 			 struct process *ret_process)
 {
 	struct process process = {.pid = pid, .state = '?'};
-	char status[8192] = "";
-	const char *state;
+	struct status status;
 
-	if (read_all(proc_fd, "status", status, sizeof(status), NULL) < 0)
+	if (read_status(proc_fd, &status) < 0)
 		return false;
-	process.inside = processes_nspid(status, place->depth);
-	process.parent = (pid_t)number(status, "PPid");
-	process.uid = (uint32_t)number(status, "Uid");
-	process.threads = number(status, "Threads");
-	process.memory_bytes = number(status, "VmRSS") * 1024;
-	state = field(status, "State");
-	if (state)
-		process.state = state[strspn(state, " \t")];
+	process.inside = processes_nspid(status.fields[NSPID].text, place->depth);
+	process.parent = (pid_t)number(&status, PPID);
+	process.uid = (uint32_t)number(&status, UID);
+	process.threads = number(&status, THREADS);
+	process.memory_bytes = number(&status, RSS) * 1024;
+	if (status.fields[STATE].text[0])
+		process.state = status.fields[STATE].text[0];
 	process.cpu_usec = cpu_usec(proc_fd);
 	read_name(proc_fd, &process);
 	*ret_process = process;

@@ -38,7 +38,7 @@ int processes_list(const struct message_info *infos, size_t count, struct proces
 		   struct failure *reterr);
 void processes_free(struct process_list *list);
 
-/* The number at `index` of the blank-separated numbers after "NSpid:", else the last; pure. 0: none. */
-pid_t processes_nspid(const char *status, size_t index);
+/* The number at `index` of the blank-separated ones that "NSpid:" has, else the last; pure. 0: none. */
+pid_t processes_nspid(const char *numbers, size_t index);
 
 #endif

@@ -161,6 +161,8 @@ static int run_in_sandbox(struct run *run)
 		return verb_fail(&failure);
 	r = identity_add_groups(&login, &failure);
 	if (r == 0)
+		r = account_look_up_groups(&run->account, &failure);
+	if (r == 0)
 		r = session_open(session, &request, &outcome, &notice, &failure);
 	if (r < 0 || outcome == SESSION_IGNORED)
 		session_forget(session);

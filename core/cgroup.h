@@ -6,8 +6,8 @@
  * the set is `systemd`, cgroup_systemd.h has what takes the place of cgroup_create(), nobody joins by
  * writing, and nothing is removed.
  *
- * One table of controllers and one of limits (cgroup.c); cgroup_v1.c and cgroup_v2.c have what
- * differs. Callers hold the user's registry lock over create, limit and remove.
+ * One table of controllers (cgroup.c) and one of limits (cgroup_limits.c), with what differs between v1 and
+ * v2. Callers hold the user's registry lock over create, limit and remove.
  */
 #ifndef CARREL_CGROUP_H
 #define CARREL_CGROUP_H

@@ -48,6 +48,12 @@ int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int
 /* A controller file below dir_fd: trailing newline cut. -errno. */
 int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size);
 int cgroup_write_file(int dir_fd, const char *file, const char *text);
+/*
+ * A file that is one number, and the number after "NAME " at the start of a line of one. UINT64_MAX: no such
+ * file, line or number, or `dir` is "".
+ */
+uint64_t cgroup_read_number(const char *dir, const char *file);
+uint64_t cgroup_read_field(const char *dir, const char *file, const char *name);
 
 /* Set and read back one limit, or lift it where the plan has none. */
 int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,

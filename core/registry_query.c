@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "core/cleanup.h"
 #include "core/registry_pids.h"
@@ -25,11 +24,11 @@ struct asked {
 	uint32_t uid;
 	pid_t pid; /* of the listening process */
 	char id[PROTOCOL_ID_MAX];
-	bool busy; /* so many clients wait for it that it took no more */
+	bool silent; /* lives, but took no more clients, or closed without an answer that we know */
 };
 
 struct query {
-	struct pollfd *polls; /* fd -1: has answered, has ended, or is too busy to be asked */
+	struct pollfd *polls; /* fd -1: has answered, has ended, or is silent */
 	struct asked *asked;
 	size_t count, room;
 	struct message_info *infos;
@@ -48,22 +47,12 @@ static void query_free(struct query *query)
 /* A socket to a warden. -ENOENT: there is none, it is dead, or just ending; -EAGAIN: too busy. */
 static int connect_to(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
-			   id);
+	int r = registry_connect(uid, id, ret_socket, reterr);
 
-	if (len < 0 || (size_t)len >= sizeof(address.sun_path))
-		return failure_say(reterr, ENOENT, "no sandbox has an id as long as that");
-	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return failure_set(reterr, errno, "make a socket to ask a warden");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return errno == EAGAIN
-			       ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
-			       : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
-	*ret_socket = steal_fd(&fd);
-	return 0;
+	if (r == 0 || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return r;
+	return r == -EAGAIN ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
+			    : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
 }
 
 /* The pid of who listens there, 0 when it is in a namespace that is not below ours. */
@@ -89,8 +78,10 @@ static int make_room(struct query *query, struct failure *reterr)
 	asked = realloc(query->asked, room * sizeof(*asked));
 	if (asked)
 		query->asked = asked;
-	if (!polls || !asked)
-		return failure_set(reterr, ENOMEM, "ask the wardens");
+	if (!polls || !asked) {
+		(void)failure_set(reterr, ENOMEM, "ask the wardens");
+		return -ENOMEM;
+	}
 	query->room = room;
 	return 0;
 }
@@ -111,8 +102,8 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 		return r;
 	struct asked *asked = &query->asked[query->count];
 
-	*asked = (struct asked){.uid = uid, .busy = r == -EAGAIN};
-	if (!asked->busy) {
+	*asked = (struct asked){.uid = uid, .silent = r == -EAGAIN};
+	if (!asked->silent) {
 		asked->pid = peer_of(fd);
 		protocol_head(&message.head, MESSAGE_QUERY, sizeof(message));
 		(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
@@ -163,6 +154,33 @@ static void translate(struct message_info *info, pid_t peer)
 	info->warden_pid = peer;
 }
 
+/* One that ends closes its socket first; one of another version of carrel closes the connection alone. */
+static bool still_listens(const struct asked *asked)
+{
+	_close_ int fd = -1;
+	struct failure ignored;
+	int r = connect_to(asked->uid, asked->id, &fd, &ignored);
+
+	return r == 0 || r == -EAGAIN;
+}
+
+static void hear(struct query *query, size_t index)
+{
+	struct asked *asked = &query->asked[index];
+	struct message_info *info = &query->infos[query->answered];
+	struct failure ignored;
+	int r = protocol_receive(query->polls[index].fd, MESSAGE_INFO, info, sizeof(*info), NULL,
+				 NULL, 0, &ignored);
+
+	close_fd(&query->polls[index].fd);
+	if (r == 0) {
+		translate(info, asked->pid);
+		query->answered++;
+	} else {
+		asked->silent = still_listens(asked);
+	}
+}
+
 /*
  * Until the deadline, and beyond it as long as answers come: with thousands of sandboxes, asking alone may
  * have taken that long. What ends without an answer is neither live nor silent.
@@ -181,18 +199,9 @@ static void collect(struct query *query, int64_t deadline_ms)
 		if (poll(query->polls, query->count, (int)wait) <= 0)
 			break;
 		for (size_t i = 0; i < query->count; i++) {
-			struct failure ignored;
-
 			if (query->polls[i].fd < 0 || !query->polls[i].revents)
 				continue;
-			struct message_info *info = &query->infos[query->answered];
-
-			if (protocol_receive(query->polls[i].fd, MESSAGE_INFO, info, sizeof(*info),
-					     NULL, NULL, 0, &ignored) == 0) {
-				translate(info, query->asked[i].pid);
-				query->answered++;
-			}
-			close_fd(&query->polls[i].fd);
+			hear(query, i);
 			left--;
 		}
 	}
@@ -205,7 +214,7 @@ static void add_silent(struct query *query)
 		const struct asked *asked = &query->asked[i];
 		struct message_info *info = &query->infos[query->answered + query->silent];
 
-		if (query->polls[i].fd < 0 && !asked->busy)
+		if (query->polls[i].fd < 0 && !asked->silent)
 			continue;
 		memset(info, 0, sizeof(*info));
 		info->uid = asked->uid;
@@ -215,25 +224,24 @@ static void add_silent(struct query *query)
 	}
 }
 
-/* A descriptor for each sandbox: room for as many as the hard limit allows. */
-static void raise_nofile(void)
+/* A descriptor for each sandbox: room for as many as the hard limit allows. false: nothing to put back. */
+static bool raise_nofile(struct rlimit *ret_was)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, ret_was) < 0)
+		return false;
+	limit = (struct rlimit){ret_was->rlim_max, ret_was->rlim_max};
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
-		       struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
-		       struct failure *reterr)
+static int ask_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
+		     struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
+		     struct failure *reterr)
 {
 	__attribute__((cleanup(query_free))) struct query query = {0};
 	int r = 0;
 
-	raise_nofile();
 	for (size_t i = 0; r == 0 && i < users; i++)
 		r = ask_user(&query, uids[i], reterr);
 	if (r < 0)
@@ -247,6 +255,20 @@ static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
 	*ret_silent = query.silent;
 	*ret_infos = steal_ptr(&query.infos);
 	return 0;
+}
+
+/* The limit is put back: who asks may go on to run somebody's command (`carrel enter`). */
+static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
+		       struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
+		       struct failure *reterr)
+{
+	struct rlimit was;
+	bool raised = raise_nofile(&was);
+	int r = ask_users(uids, users, deadline_ms, ret_infos, ret_count, ret_silent, reterr);
+
+	if (raised)
+		(void)setrlimit(RLIMIT_NOFILE, &was);
+	return r;
 }
 
 int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,

@@ -122,10 +122,15 @@ static bool is_silent(void)
 	       version > 6 || (version == 6 && level >= 11);
 }
 
+static bool wants(const struct member *member)
+{
+	return member->terms.notify;
+}
+
 static bool is_wanted(const struct sessions *sessions)
 {
 	for (size_t i = 0; i < sessions->count; i++) {
-		if (sessions->members[i].state == MEMBER_LIVE && sessions->members[i].terms.notify)
+		if (sessions->members[i].state == MEMBER_LIVE && wants(&sessions->members[i]))
 			return true;
 	}
 	return false;
@@ -248,10 +253,7 @@ static void tell(struct notify *notify, const struct message_info *info,
 		memory_line(info, count - seen, line, sizeof(line));
 	else
 		pids_line(info, line, sizeof(line));
-	for (size_t i = 0; i < sessions->count; i++) {
-		if (sessions->members[i].terms.notify)
-			(void)terminal_tell(info, &sessions->members[i], 1, line);
-	}
+	(void)terminal_tell(info, sessions->members, sessions->count, wants, line);
 	notify->quiet_ms[kind] = now_ms + NOTIFY_PAUSE_MS;
 }
 

@@ -3,9 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -14,7 +13,9 @@
 #include "core/cleanup.h"
 #include "core/policy_file.h"
 #include "core/policy_store.h"
+#include "core/proc_status.h"
 #include "core/registry.h"
+#include "core/registry_id.h"
 #include "core/sys.h"
 #include "helper/disk.h"
 
@@ -125,14 +126,18 @@ int sweep_all(void)
 	return result < 0 || disk_result < 0;
 }
 
-/* The warden's pid in a socket's name (registry_listen), 0: there is none. */
-static pid_t pid_in(const char *name)
+/*
+ * Does a process of that pid have the helper's name? Pids are reused, and of sandboxes within others they
+ * are another namespace's: there is somebody of nearly each low number.
+ */
+static bool may_be_warden(pid_t pid)
 {
-	const char *dash = strchr(name, '-');
-	char *end = NULL;
-	long pid = dash ? strtol(dash + 1, &end, 10) : 0;
+	struct proc_status_field name = {.name = "Name"};
+	char path[40];
 
-	return dash && (*end == '\0' || *end == '.') && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return proc_status_read(AT_FDCWD, path, &name, 1) == 0 &&
+	       strcmp(name.text, "carrel-session") == 0;
 }
 
 /*
@@ -151,10 +156,12 @@ static bool looks_left(uint32_t uid)
 	if (!dir)
 		return false;
 	while (dead == 0 && (entry = readdir(dir))) {
-		pid_t pid = pid_in(entry->d_name);
+		struct registry_id id;
 
-		sockets += pid > 0;
-		dead += pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+		if (!registry_id_parse(entry->d_name, &id))
+			continue;
+		sockets++;
+		dead += !may_be_warden(id.pid);
 	}
 	(void)closedir(dir);
 	return dead > 0 || sockets == 0;

@@ -219,7 +219,7 @@ static int64_t earlier(int64_t a_ms, int64_t b_ms)
 }
 
 /* ppoll(2) until a time, of which 0 is never; SIGTERM is taken here alone. */
-static int wait_until(struct pollfd *polls, size_t count, int64_t until_ms)
+static int wait_until(struct pollfd *polls, size_t count, int64_t until_ms, bool shed)
 {
 	int64_t left_ms = until_ms > 0 ? until_ms - sys_now_ms() : 0;
 	struct timespec wait = {.tv_sec = 0};
@@ -229,6 +229,8 @@ static int wait_until(struct pollfd *polls, size_t count, int64_t until_ms)
 		wait.tv_sec = left_ms / 1000;
 		wait.tv_nsec = left_ms % 1000 * 1000000;
 	}
+	if (shed)
+		return shed_memory_and_wait(polls, count, until_ms > 0 ? &wait : NULL);
 	(void)sigemptyset(&none);
 	return ppoll(polls, count, until_ms > 0 ? &wait : NULL, &none);
 }
@@ -255,18 +257,18 @@ static struct pollfd *await_events(struct warden *warden)
 
 	if (!polls)
 		return NULL;
+	bool quiet = warden->shed_ms == 0;
 	int ready;
 
 	for (;;) {
 		ready = wait_until(polls, count,
-				   earlier(earlier(until_ms, notify_ms), warden->shed_ms));
+				   earlier(earlier(until_ms, notify_ms), warden->shed_ms), quiet);
 		now_ms = sys_now_ms();
 		if (ready != 0)
 			break;
-		/* Right back to the wait: what runs in between is mapped again. */
 		if (warden->shed_ms > 0 && now_ms >= warden->shed_ms) {
 			warden->shed_ms = 0;
-			shed_memory();
+			quiet = true;
 		} else if (!notify_is_still(&warden->notify, now_ms, &notify_ms)) {
 			break;
 		}

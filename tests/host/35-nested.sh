@@ -104,3 +104,23 @@ wait_until 2 left || fail_ "the job did not outlive its own login"
 session_end stays
 wait_until 10 gone || fail_ "the job outlived the last login"
 wait_until 10 no_slices || fail_ "left: $(slices)"
+
+case_ "... also of a user in so many groups that /proc/PID/status is long"
+for ((i = CHECK_UID * 100; i < CHECK_UID * 100 + 1000; i++)); do echo "carrel-g$i:x:$i:$USER_A"; done >>/etc/group
+session_start stays in "$USER_A"
+[ "$(session_do stays "id -G | wc -w")" -gt 1000 ] || fail_ "the session does not have the groups"
+expect_ok session_do stays 'setsid sleep 333 >/dev/null 2>&1 </dev/null & sleep 0.3'
+wait_until 2 left || fail_ "there is no job"
+session_end stays
+wait_until 10 gone || fail_ "the job outlived the last login"
+wait_until 10 no_slices || fail_ "left: $(slices)"
+wait_until 10 no_sandbox
+
+case_ "the next warden to end sweeps up what one has left whose pid is somebody else's here"
+mkdir -m 0700 "$CARREL_RUN_DIR/$UID_B"
+socat "UNIX-LISTEN:$CARREL_RUN_DIR/$UID_B/$UID_B-$$,type=5" STDOUT &
+wait_until 5 test -S "$CARREL_RUN_DIR/$UID_B/$UID_B-$$"
+kill -9 $!
+wait $! 2>/dev/null
+expect_ok ssh_in "$USER_A" true
+wait_until 5 test ! -e "$CARREL_RUN_DIR/$UID_B" || fail_ "left: $(ls "$CARREL_RUN_DIR/$UID_B")"

@@ -428,7 +428,7 @@ expect_nogrep ' 0 of them' echo "$OUT"
 expect_end
 
 case_ "50 parallel logins and logouts, twice"
-for round in 1 2; do
+for _ in 1 2; do
 	pids=()
 	for ((i = 0; i < 50; i++)); do
 		(steps start="joins:$USER_A" open run='test -w /tmp && id -u' close end >"$SCRATCH/p.$i" 2>&1) &

@@ -4,13 +4,14 @@
 # freeze, thaw, kill: nothing of a frozen user runs, nobody hangs on it, and it can be ended.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 
-COUNT='i=0; while :; do i=$((i + 1)); echo $i >~/count; done >/dev/null 2>&1 &'
+# Appends: a file that is written anew each time is empty most of the time, whoever runs.
+COUNT='while :; do printf . && sleep 0.02; done >>~/count 2>/dev/null &'
 
 # Does A's counter move?
 counts()
 {
 	local before
-	before=$(cat "/home/$USER_A/count") && sleep "${1:-0.3}" && [ "$(cat "/home/$USER_A/count")" != "$before" ]
+	before=$(stat -c %s "/home/$USER_A/count") && sleep "${1:-0.3}" && [ "$(stat -c %s "/home/$USER_A/count")" != "$before" ]
 }
 
 frozen_dir()
@@ -39,9 +40,12 @@ all_frozen()
 		grep -q 'frozen 1' "$(frozen_dir)/cgroup.events"
 		return
 	fi
-	[ "$(cat "$(frozen_dir)/freezer.state")" = FROZEN ] || return
+	expect_equal "$(cat "$(frozen_dir)/freezer.state")" FROZEN freezer.state
+	# A zombie, which its frozen parent can't reap, counts as in the root.
 	for pid in $(user_pids "$UID_A"); do
-		grep -q ":freezer:.*/carrel.slice/user-$UID_A.slice" "/proc/$pid/cgroup" || return
+		! grep -q '^State:.Z' "/proc/$pid/status" || continue
+		grep -q ":freezer:.*/carrel.slice/user-$UID_A.slice" "/proc/$pid/cgroup" ||
+			fail_ "not in the freezer: $pid, $(grep -E '^(Name|State)' "/proc/$pid/status" | tr '\n\t' '  ')"
 	done
 }
 
@@ -57,7 +61,7 @@ expect_grep ': frozen$' "$CARREL" show "$USER_A"
 expect_ok "$CARREL" freeze "$USER_A"
 expect_output '' "$CARREL" thaw "$USER_A"
 wait_until 5 counts || fail_ "it does not count again"
-! is_frozen || fail_ "show still says frozen"
+! is_frozen || fail_ "show still says frozen: $("$CARREL" show "$USER_A" | head -1), $(ls -d "$(frozen_dir)" 2>&1)"
 [ "$(cgroup_version pids)" = 2 ] || expect_nofile "$(frozen_dir)"
 expect_output here session_do s echo here
 expect_ok "$CARREL" thaw "$USER_A"
@@ -96,6 +100,20 @@ expect_status 1 "$CARREL" thaw "$USER_A"
 expect_equal "$ERR" "carrel: thaw: $USER_A: no sandbox of that user or id lives" message
 session_cut s
 expect_ok ssh_in "$USER_A" true
+
+case_ "... also one of a user in so many groups that /proc/PID/status is long"
+cp /etc/group "$SCRATCH/group"
+for ((i = CHECK_UID * 100; i < CHECK_UID * 100 + 2000; i++)); do echo "carrel-g$i:x:$i:$USER_A"; done >>/etc/group
+session_start s in "$USER_A"
+[ "$(session_do s "id -G | wc -w")" -gt 2000 ] || fail_ "the session does not have the groups"
+session_do s "$COUNT" >/dev/null
+expect_ok "$CARREL" freeze "$USER_A"
+expect_ok "$CARREL" show --json "$USER_A"
+expect_equal "$(jq '[.sandboxes[0].processes[] | select(.inside_pid == 0)] | length' <<<"$OUT")" 0 "processes without a pid"
+expect_ok timeout 20 "$CARREL" kill "$USER_A"
+wait_until 5 user_gone "$UID_A" || fail_ "processes are left"
+session_cut s
+cp "$SCRATCH/group" /etc/group
 
 case_ "kill by id ends that one alone; a frozen one beside it stays frozen"
 session_start s in "$USER_A"

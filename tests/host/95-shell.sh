@@ -121,11 +121,13 @@ talk 'ready> ' 'trap "echo shell-int" INT; sleep 63; echo af"ter"\n' 'sleep 63' 
 talk_end
 
 case_ "-t with a command: ^C and ^Z"
+rm -f "$SCRATCH/int" "$SCRATCH/stop"
 ssh_out "$USER_A" -tt 'trap "echo got-int; exit 42" INT; echo started; while :; do sleep 0.1; done' \
-	< <(sleep 1; printf '\003'; sleep 3) >"$SCRATCH/int" 2>&1
+	< <(wait_until 20 grep -q started "$SCRATCH/int"; printf '\003'; sleep 3) >"$SCRATCH/int" 2>&1
 expect_equal "$?" 42 "status after ^C ($(brief "$(cat "$SCRATCH/int")"))"
 # No shell is there that could continue what ^Z stops: it does not stop.
-ssh_out "$USER_A" -tt 'echo started; sleep 3; echo done' < <(sleep 1; printf '\032'; sleep 3) >"$SCRATCH/stop" 2>&1
+ssh_out "$USER_A" -tt 'echo started; sleep 3; echo done' \
+	< <(wait_until 20 grep -q started "$SCRATCH/stop"; printf '\032'; sleep 3) >"$SCRATCH/stop" 2>&1
 expect_grep done cat "$SCRATCH/stop"
 
 case_ "window size, and its changes"
