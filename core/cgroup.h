@@ -105,7 +105,8 @@ int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr);
  * What of the host's cgroups the slices are in, as an inode: inside a sandbox, where its own slice is seen
  * in their place, another than outside.
  */
-#define CGROUP_ROOT_INODE 1 /* of a hierarchy's own root (kernfs); also where there are no cgroups */
+#define CGROUP_ROOT_INODE                                                                          \
+	1 /* of a hierarchy's own root (kernfs); also where there are no cgroups */
 uint64_t cgroup_root(const struct cgroup_set *set);
 
 /*
