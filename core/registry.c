@@ -16,6 +16,7 @@
 #include "core/cgroup.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/registry_id.h"
 #include "core/sys.h"
 
 #define LOCK_NAME REGISTRY_LOCK
@@ -208,13 +209,11 @@ bool registry_is_manager(const char *name)
 	return name[strlen(name) - 1] == 'm';
 }
 
-/* UID-PID.ATTEMPT.ROOT, where there is one. */
 uint64_t registry_root(const char *id)
 {
-	const char *dot = strchr(id, '.');
+	struct registry_id parsed;
 
-	dot = dot ? strchr(dot + 1, '.') : NULL;
-	return dot ? strtoull(dot + 1, NULL, 10) : CGROUP_ROOT_INODE;
+	return registry_id_parse(id, &parsed) && parsed.root ? parsed.root : CGROUP_ROOT_INODE;
 }
 
 static bool is_meant(const struct which *which, const char *name)

@@ -7,12 +7,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/proc_status.h"
 
 #define NESTED_MAX 33 /* levels of pid namespaces, with the first (pid_namespaces(7)) */
 
@@ -23,38 +22,30 @@ struct process {
 	ino_t ns;
 };
 
-static const char *field(const char *status, const char *name)
-{
-	const char *at = strstr(status, name);
-
-	return at ? at + strlen(name) : NULL;
-}
-
 static bool read_process(const char *pid, struct process *ret_process)
 {
+	enum { PPID, NSPID, FIELDS };
+	struct proc_status_field fields[FIELDS] = {
+		[PPID] = {.name = "PPid"}, [NSPID] = {.name = "NSpid"}};
 	struct process process = {.pid = (pid_t)strtol(pid, NULL, 10)};
-	char path[64], status[8192];
+	char path[64];
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
-	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
-
-	if (got <= 0)
+	if (proc_status_read(AT_FDCWD, path, fields, FIELDS) < 0)
 		return false;
-	status[got] = '\0';
-	const char *parent = field(status, "\nPPid:\t"), *in = field(status, "\nNSpid:\t");
+	const char *in = fields[NSPID].text;
 
-	while (in && process.depth < NESTED_MAX && *in >= '0' && *in <= '9') {
+	while (process.depth < NESTED_MAX && *in >= '0' && *in <= '9') {
 		char *end;
 
 		process.in[process.depth++] = (pid_t)strtol(in, &end, 10);
 		in = end + (*end == '\t');
 	}
+	process.parent = (pid_t)strtol(fields[PPID].text, NULL, 10);
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/pid", pid);
-	if (!parent || stat(path, &st) < 0)
+	if (stat(path, &st) < 0)
 		return false;
-	process.parent = (pid_t)strtol(parent, NULL, 10);
 	process.ns = st.st_ino;
 	*ret_process = process;
 	return true;
