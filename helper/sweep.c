@@ -19,9 +19,10 @@
 #include "core/sys.h"
 #include "helper/disk.h"
 
-#define SWEEP_WAIT_MS 5000 /* for one user: processes that were just killed need a moment */
+#define SWEEP_WAIT_MS 5000 /* processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
-#define SWEEP_AGAIN_MS 500
+#define SWEEP_ROUND_MS 200
+#define SWEEP_ALIVE_MS 1500 /* where nothing is left but live wardens, as far as one can see */
 #define SWEEP_SOME 16
 
 /* 1: a warden of the user's lives. */
@@ -71,8 +72,11 @@ void sweep_user(uint32_t uid)
 	(void)sweep_until(uid, sys_now_ms() + SWEEP_WAIT_MS, &ignored);
 }
 
-/* 1: somebody's warden lives; -1: something could not be removed. */
-static int sweep_users(void)
+/*
+ * One look at each. 1: somebody's warden lives; -1: something could not be removed, which is logged in
+ * the `last` round.
+ */
+static int sweep_users(int64_t deadline_ms, bool last)
 {
 	_free_ uint32_t *uids = NULL;
 	struct failure failure;
@@ -84,12 +88,33 @@ static int sweep_users(void)
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		int r = sweep_until(uids[i], sys_now_ms() + SWEEP_WAIT_MS, &failure);
+		int r = sweep_once(uids[i], deadline_ms, &failure);
 
+		if (r < 0 && last)
+			syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
 		if (r < 0 || result == 0)
 			result = r < 0 ? -1 : r;
 	}
 	return result;
+}
+
+/*
+ * In rounds: what one user has left may lie in another's slice (su from inside), whatever their order; and
+ * what was killed a moment ago may have looked alive, as a child of its had the socket, still.
+ */
+static int sweep_rounds(void)
+{
+	int64_t began_ms = sys_now_ms(), deadline_ms = began_ms + SWEEP_WAIT_MS;
+
+	for (;;) {
+		int64_t passed_ms = sys_now_ms() - began_ms;
+		bool last = passed_ms >= SWEEP_WAIT_MS;
+		int result = sweep_users(deadline_ms, last);
+
+		if (result == 0 || last || (result > 0 && passed_ms >= SWEEP_ALIVE_MS))
+			return result;
+		(void)poll(NULL, 0, SWEEP_ROUND_MS);
+	}
 }
 
 /* Below the policy's tmp_root; below the default one if there is no good policy. */
@@ -114,13 +139,7 @@ static int sweep_disk(void)
 int sweep_all(void)
 {
 	policy_store_sweep(CARREL_STATE);
-	int result = sweep_users();
-
-	/* What was killed a moment ago may have looked alive: a child of its had the socket, still. */
-	if (result > 0) {
-		(void)poll(NULL, 0, SWEEP_AGAIN_MS);
-		result = sweep_users();
-	}
+	int result = sweep_rounds();
 	int disk_result = sweep_disk();
 
 	return result < 0 || disk_result < 0;
