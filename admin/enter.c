@@ -312,7 +312,7 @@ const struct verb verb_enter = {
 		   "groups and\n"
 		   "the policy's rights. On a terminal it gets one of its own; pipes are passed as "
 		   "they are.\n"
-		   "A user with several sandboxes is refused: name one by its id.\n"
+		   "A user with several logins' sandboxes is refused: name one by its id.\n"
 		   "Exit code: as `carrel run`.\n\n"
 		   "      --root         as root\n",
 	.letters = "+:hr",

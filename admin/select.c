@@ -138,11 +138,18 @@ void select_free(struct selection *selection)
 int select_one(const struct selection *selection, const char *word,
 	       const struct message_info **ret_info, struct failure *reterr)
 {
+	const struct message_info *login = NULL;
+	size_t used = 0, logins = 0;
 	char ids[300] = "";
-	size_t used = 0;
 
-	if (selection->count == 1) {
-		*ret_info = &selection->infos[0];
+	for (size_t i = 0; i < selection->count; i++) {
+		if (registry_is_manager(selection->infos[i].id))
+			continue;
+		login = &selection->infos[i];
+		logins++;
+	}
+	if (logins == 1 || selection->count == 1) {
+		*ret_info = logins == 1 ? login : &selection->infos[0];
 		return 0;
 	}
 	if (selection->count == 0)

@@ -34,7 +34,10 @@ void select_free(struct selection *selection);
 /* The uid that the word means, whether anything of it lives or not; false: nobody's. */
 bool select_uid(const char *word, uint32_t *ret_uid);
 
-/* Exactly one that answers, for what can't be done to several: -EMLINK names them, -ETIME: silent. */
+/*
+ * Exactly one that answers, for what can't be done to several: -EMLINK names them, -ETIME: silent. A single
+ * login's, where the other one is of the user's own systemd.
+ */
 int select_one(const struct selection *selection, const char *word,
 	       const struct message_info **ret_info, struct failure *reterr);
 

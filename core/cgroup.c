@@ -17,6 +17,7 @@
 #include "core/convert.h"
 
 #define CREATE_ATTEMPTS 100
+#define OUTER_PREFIX "/" CGROUP_PARENT "/user-"
 #define NESTED_MAX 16 /* levels of slices within slices; two for each login from inside another */
 
 const struct cgroup_controller cgroup_controllers[CONTROLLERS] = {
@@ -166,9 +167,30 @@ static bool has_cpuset_slice(uint32_t uid)
 	return access(path, F_OK) == 0;
 }
 
+/*
+ * A login from inside a sandbox (su) can have no slice below that sandbox's on cgroup v2, which allows no
+ * limits below a cgroup that has processes: it stays in the outer user's, within those limits.
+ */
+static bool stays_in_outer(const struct cgroup_set *set)
+{
+	char text[CGROUP_PLACE_TEXT], path[CGROUP_PLACE_PATH];
+	struct cgroup_place place;
+
+	for (size_t i = 0; i < set->count; i++) {
+		if (!set->hierarchies[i].v2)
+			continue;
+		cgroup_place_of(&set->hierarchies[i], &place);
+		return cgroup_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) == 0 &&
+		       cgroup_place_find(&place, text, path, sizeof(path)) == 0 &&
+		       strncmp(path, OUTER_PREFIX, sizeof(OUTER_PREFIX) - 1) == 0;
+	}
+	return false;
+}
+
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr)
 {
+	const struct cgroup_set none = {.uid = uid, .where = {-1, -1, -1, -1, -1}};
 	struct cgroup_set set = {.uid = uid};
 	uint32_t wanted = 0;
 
@@ -189,6 +211,10 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 	if (locate(&set, wanted) < 0)
 		return failure_say(reterr, E2BIG, "more than %d cgroup hierarchies",
 				   PROTOCOL_CGROUPS_MAX);
+	if (stays_in_outer(&set)) {
+		*ret_set = none;
+		return 0;
+	}
 	int r = check_limits(&set, plan, reterr);
 
 	if (r == 0)

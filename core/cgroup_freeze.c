@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 
 #include "core/cgroup_internal.h"
+#include "core/cgroup_units.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/proc_status.h"
@@ -73,6 +74,8 @@ bool cgroup_is_frozen(const struct cgroup_set *set)
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, &ignored);
 
+		if (slice_fd >= 0 && set->systemd)
+			return cgroup_units_frozen(slice_fd);
 		return slice_fd >= 0 &&
 		       cgroup_read_file(slice_fd, "cgroup.freeze", text, sizeof(text)) == 0 &&
 		       strcmp(text, "1") == 0;
@@ -91,9 +94,12 @@ int cgroup_freeze_begin(const struct cgroup_set *set, struct failure *reterr)
 		return failure_say(reterr, EOPNOTSUPP, "the user has no slice");
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, reterr);
+		size_t running;
 
 		if (slice_fd < 0)
 			return slice_fd;
+		if (set->systemd)
+			return cgroup_units_freeze(slice_fd, &running, reterr);
 		r = cgroup_write_file(slice_fd, "cgroup.freeze", "1");
 		return r < 0 ? failure_set(reterr, -r, "write to the slice's cgroup.freeze") : 0;
 	}
@@ -217,15 +223,17 @@ static int round_v1(const struct cgroup_set *set, size_t *ret_running, struct fa
 	return 0;
 }
 
-static int round_v2(const struct cgroup_hierarchy *hierarchy, uint32_t uid, size_t *ret_running,
-		    struct failure *reterr)
+static int round_v2(const struct cgroup_set *set, const struct cgroup_hierarchy *hierarchy,
+		    size_t *ret_running, struct failure *reterr)
 {
-	_close_ int slice_fd = cgroup_open_slice(hierarchy, uid, reterr);
+	_close_ int slice_fd = cgroup_open_slice(hierarchy, set->uid, reterr);
 	char text[256];
 	int r;
 
 	if (slice_fd < 0)
 		return slice_fd;
+	if (set->systemd)
+		return cgroup_units_freeze(slice_fd, ret_running, reterr);
 	r = cgroup_read_file(slice_fd, "cgroup.events", text, sizeof(text));
 	if (r < 0)
 		return failure_set(reterr, -r, "read the slice's cgroup.events");
@@ -237,8 +245,7 @@ int cgroup_freeze_round(const struct cgroup_set *set, size_t *ret_running, struc
 {
 	const struct cgroup_hierarchy *v2 = find_v2(set);
 
-	return v2 ? round_v2(v2, set->uid, ret_running, reterr)
-		  : round_v1(set, ret_running, reterr);
+	return v2 ? round_v2(set, v2, ret_running, reterr) : round_v1(set, ret_running, reterr);
 }
 
 /*
@@ -294,6 +301,9 @@ int cgroup_thaw(const struct cgroup_set *set, struct failure *reterr)
 
 	if (v2) {
 		_close_ int slice_fd = cgroup_open_slice(v2, set->uid, &ignored);
+
+		if (set->systemd)
+			return slice_fd < 0 ? 0 : cgroup_units_thaw(slice_fd, set->uid, reterr);
 		int r = slice_fd < 0 ? 0 : cgroup_write_file(slice_fd, "cgroup.freeze", "0");
 
 		if (r < 0)
@@ -318,6 +328,25 @@ static bool is_dying(pid_t pid)
 	return false;
 }
 
+/*
+ * v2: where a leader may go on, O_PATH or -1. Out of the slice; where that is systemd's, into the caller's
+ * own scope, which ends with the sandbox.
+ */
+static int open_refuge(const struct cgroup_set *set, const struct cgroup_hierarchy *v2)
+{
+	char text[CGROUP_PLACE_TEXT], path[CGROUP_PLACE_PATH] = "";
+	char dir[sizeof(v2->mount) + CGROUP_PLACE_PATH];
+	struct cgroup_place place;
+
+	cgroup_place_of(v2, &place);
+	if (set->systemd &&
+	    (cgroup_read_file(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0 ||
+	     cgroup_place_find(&place, text, path, sizeof(path)) < 0))
+		return -1;
+	(void)snprintf(dir, sizeof(dir), "%s%s", v2->mount, path);
+	return open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 void cgroup_release_dying(const struct cgroup_set *set, pid_t leader)
 {
 	const struct cgroup_hierarchy *v2 = find_v2(set);
@@ -329,7 +358,7 @@ void cgroup_release_dying(const struct cgroup_set *set, pid_t leader)
 
 	if (v2) {
 		/* SIGKILL ends what is frozen there; the leader is root's, and has to reap it. */
-		root_fd = open(v2->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		root_fd = open_refuge(set, v2);
 		if (root_fd >= 0 && leader > 0 && cgroup_is_frozen(set) &&
 		    cgroup_verify(set, leader, &ignored) == 0)
 			(void)move_process(root_fd, leader);

@@ -5,25 +5,23 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/cgroup_agent.h"
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
 #include "core/sys.h"
 
 #define SYSTEMD_PRIVATE "/run/systemd/private"
-#define AGENT CARREL_LIBEXEC "/carrel-systemd"
 #define HOST_PID_NS 0xEFFFFFFCU /* the kernel's PROC_PID_INIT_INO */
 #define MARKS CARREL_RUN "/limits"
+#define SANDBOX_SLICE "system.slice"
 #define PROC_CGROUP_MAX 4096
 #define PROPERTY_MAX 320
 #define ARGUMENTS_MAX (PLAN_LIMITS + 24)
@@ -397,82 +395,11 @@ static int await_limits(const struct cgroup_set *set, const struct plan *plan,
 
 static void start_order(struct order *order, uint32_t uid, int64_t deadline_ms)
 {
-	int64_t left_ms = deadline_ms - sys_now_ms();
-
-	(void)snprintf(order->seconds, sizeof(order->seconds), "%lld",
-		       (long long)(left_ms < 1000 ? 1 : (left_ms + 999) / 1000));
+	cgroup_agent_seconds(deadline_ms, order->seconds, sizeof(order->seconds));
 	(void)snprintf(order->slice, sizeof(order->slice), "user-%u.slice", uid);
 	add(order, (char *)"carrel-systemd");
 	add(order, order->seconds);
 	add(order, order->slice);
-}
-
-/* Its words until it ends: one line of text when it failed. */
-static int hear_agent(int pipe_fd, int64_t deadline_ms, char *text, size_t size)
-{
-	size_t used = 0;
-
-	for (;;) {
-		int ready = sys_wait_readable(pipe_fd, deadline_ms);
-
-		if (ready <= 0)
-			return ready == 0 ? -ETIME : -errno;
-		ssize_t got = read(pipe_fd, text + used, size - 1 - used);
-
-		if (got < 0)
-			return -errno;
-		if (got == 0 || used + (size_t)got == size - 1)
-			break;
-		used += (size_t)got;
-	}
-	text[used] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return 0;
-}
-
-static int spawn_agent(char *const arguments[], int out_fd, pid_t *ret_pid)
-{
-	char *const environment[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	int err = posix_spawn_file_actions_init(&actions);
-
-	if (err != 0)
-		return -err;
-	err = posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-	/* The caller's socket, too, which came without close-on-exec. */
-	if (err == 0)
-		err = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-	if (err == 0)
-		err = posix_spawn(ret_pid, AGENT, &actions, NULL, arguments, environment);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return -err;
-}
-
-static int run_agent(struct order *order, int64_t deadline_ms, struct failure *reterr)
-{
-	char text[FAILURE_TEXT_MAX - 64] = "";
-	int fds[2], status = 0;
-	pid_t pid = -1;
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return failure_set(reterr, errno, "make a pipe to %s", AGENT);
-	_close_ int read_fd = fds[0];
-	int r = spawn_agent(order->arguments, fds[1], &pid);
-
-	(void)close(fds[1]);
-	if (r < 0)
-		return failure_set(reterr, -r, "run %s", AGENT);
-	r = hear_agent(read_fd, deadline_ms, text, sizeof(text));
-	if (r < 0)
-		(void)kill(pid, SIGKILL); /* our child, not reaped yet */
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r < 0)
-		return failure_set(reterr, -r, "wait for systemd");
-	if (status != 0)
-		return failure_say(reterr, EIO, "ask systemd: %s",
-				   text[0] ? text : "carrel-systemd failed without a word");
-	return 0;
 }
 
 int cgroup_systemd_limit(const struct cgroup_set *set, const struct plan *plan, int64_t deadline_ms,
@@ -486,15 +413,16 @@ int cgroup_systemd_limit(const struct cgroup_set *set, const struct plan *plan, 
 	int r = order_limits(set, plan, &order, reterr);
 
 	if (r == 0 && order.limits > 0)
-		r = run_agent(&order, deadline_ms, reterr);
+		r = cgroup_agent_run(order.arguments, deadline_ms, reterr);
 	return r < 0 ? r : await_limits(set, plan, &order, deadline_ms, reterr);
 }
 
-/* "-- SCOPE BEFORE PIDS" */
-static void order_scope(struct order *order, char *scope, char *before, char *pids)
+/* "-- SCOPE SLICE BEFORE PIDS" */
+static void order_scope(struct order *order, char *scope, char *slice, char *before, char *pids)
 {
 	add(order, (char *)"--");
 	add(order, scope);
+	add(order, slice);
 	add(order, before);
 	add(order, pids);
 }
@@ -510,11 +438,12 @@ static void order_scopes(const struct cgroup_systemd_login *login, bool in_place
 		       login->init);
 	if (!in_place) {
 		(void)snprintf(order->before, sizeof(order->before), "%s", order->login_scope);
-		order_scope(order, order->login_scope, (char *)"", order->login_pid);
+		order_scope(order, order->login_scope, order->slice, (char *)"", order->login_pid);
 	}
 	/* Last: who is in it is moved away from the login's unit. */
 	if (login->warden > 0)
-		order_scope(order, order->sandbox_scope, order->before, order->sandbox_pids);
+		order_scope(order, order->sandbox_scope, (char *)SANDBOX_SLICE, order->before,
+			    order->sandbox_pids);
 }
 
 int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
@@ -535,7 +464,7 @@ int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
 		return r;
 	order_scopes(login, in_place, &order);
 	if (login->warden > 0 || !in_place || order.limits > 0)
-		r = run_agent(&order, login->deadline_ms, reterr);
+		r = cgroup_agent_run(order.arguments, login->deadline_ms, reterr);
 	if (r == 0)
 		r = await_limits(set, plan, &order, login->deadline_ms, reterr);
 	if (r == 0)

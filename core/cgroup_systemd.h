@@ -13,7 +13,8 @@
  *   the login  one that is in the slice already (a logind session) stays where it is. Any other (cron,
  *              su, the 8193rd session) gets a scope, login-ID.scope.
  *   sandbox    the warden and PID 1 are moved to carrel-ID.scope, so that they keep no session scope
- *              from ending. It is stopped after the login's own unit.
+ *              from ending. It is in system.slice, where neither the user's limits nor their frost
+ *              reach the warden, and is stopped after the login's own unit.
  *
  * A login from inside a sandbox (su) stays in the outer user's slice: its processes have no pids that
  * systemd knows by the same numbers. cgroup_find() then gives an empty set.

@@ -204,7 +204,7 @@ struct which {
 	uint64_t root;
 };
 
-static bool is_manager(const char *name)
+bool registry_is_manager(const char *name)
 {
 	return name[strlen(name) - 1] == 'm';
 }
@@ -218,7 +218,7 @@ uint64_t registry_root(const char *id)
 
 static bool is_meant(const struct which *which, const char *name)
 {
-	return (which->managers || !is_manager(name)) &&
+	return (which->managers || !registry_is_manager(name)) &&
 	       (!which->rooted || registry_root(name) == which->root);
 }
 
@@ -263,7 +263,7 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 	if (!dir)
 		return -reterr->err;
 	while ((name = next_name(dir)))
-		names += !is_manager(name);
+		names += !registry_is_manager(name);
 	int err = errno;
 
 	(void)closedir(dir);

@@ -85,6 +85,8 @@ int registry_listen(const struct registry_user *user, bool manager, uint64_t roo
 		    char ret_id[PROTOCOL_ID_MAX], int *ret_socket, struct failure *reterr);
 /* That root, from an id. */
 uint64_t registry_root(const char *id);
+/* Is this the id of a manager? */
+bool registry_is_manager(const char *id);
 int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr);
 
 /* The uids that have a directory; the caller frees *ret_uids. */

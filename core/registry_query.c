@@ -143,6 +143,16 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 	return r;
 }
 
+/* One that ends closes its socket first; one of another version of carrel closes the connection alone. */
+static bool still_listens(const struct asked *asked)
+{
+	_close_ int fd = -1;
+	struct failure ignored;
+	int r = connect_to(asked->uid, asked->id, &fd, &ignored);
+
+	return r == 0 || r == -EAGAIN;
+}
+
 /* `peer` is the warden as we have it: with another pid than its own word it is in a sandbox. */
 static void translate(struct message_info *info, pid_t peer)
 {
@@ -154,16 +164,6 @@ static void translate(struct message_info *info, pid_t peer)
 	info->warden_pid = peer;
 }
 
-/* One that ends closes its socket first; one of another version of carrel closes the connection alone. */
-static bool still_listens(const struct asked *asked)
-{
-	_close_ int fd = -1;
-	struct failure ignored;
-	int r = connect_to(asked->uid, asked->id, &fd, &ignored);
-
-	return r == 0 || r == -EAGAIN;
-}
-
 static void hear(struct query *query, size_t index)
 {
 	struct asked *asked = &query->asked[index];
@@ -173,12 +173,12 @@ static void hear(struct query *query, size_t index)
 				 NULL, 0, &ignored);
 
 	close_fd(&query->polls[index].fd);
-	if (r == 0) {
-		translate(info, asked->pid);
-		query->answered++;
-	} else {
+	if (r < 0) {
 		asked->silent = still_listens(asked);
+		return;
 	}
+	translate(info, asked->pid);
+	query->answered++;
 }
 
 /*

@@ -4,11 +4,12 @@
  * helper is static and libsystemd is a shared library: so that is loaded only where systemd runs, for
  * a moment, and the warden stays small.
  *
- *   carrel-systemd SECONDS SLICE [PROPERTY=VALUE...] [-- SCOPE BEFORE PID[,PID...]]...
+ *   carrel-systemd SECONDS SLICE [PROPERTY=VALUE...] [-- SCOPE SLICE BEFORE PID[,PID...]]...
+ *   carrel-systemd SECONDS UNIT freeze|thaw
  *
  * Sets the properties of the slice at runtime (systemctl set-property --runtime), then starts each
- * transient scope in it with these processes, to be stopped after the unit BEFORE (or ""). Ends within
- * SECONDS. Exit status 0, or 1 with one line on stdout that says why.
+ * transient scope with these processes, to be stopped after the unit BEFORE (or ""). Or freezes a
+ * unit, or lets it go on. Ends within SECONDS. Exit status 0, or 1 with one line on stdout that says why.
  *
  * Over systemd's own socket, which needs no dbus-daemon (that may be restarting), else the system bus.
  */
@@ -206,8 +207,8 @@ static void append_pids(sd_bus_message *message, char *pids)
  * An OOM kill within the scope is no reason to stop all of it. systemd has that property of scopes
  * since 253, and without it does the same.
  */
-static int call_start(const struct agent *agent, const char *scope, const char *before,
-		      const char *pids, bool oom_policy, sd_bus_error *error,
+static int call_start(const struct agent *agent, const char *scope, const char *slice,
+		      const char *before, const char *pids, bool oom_policy, sd_bus_error *error,
 		      sd_bus_message **ret_reply)
 {
 	_free_ char *list = strdup(pids);
@@ -220,8 +221,8 @@ static int call_start(const struct agent *agent, const char *scope, const char *
 	check(sd_bus_message_append(message, "ss", scope, "fail"), scope);
 	check(sd_bus_message_open_container(message, 'a', "(sv)"), scope);
 	check(sd_bus_message_append(message, "(sv)(sv)(sv)(sv)", "Description", "s", description,
-				    "Slice", "s", agent->slice, "CollectMode", "s",
-				    "inactive-or-failed", "TimeoutStopUSec", "t", STOP_USEC),
+				    "Slice", "s", slice, "CollectMode", "s", "inactive-or-failed",
+				    "TimeoutStopUSec", "t", STOP_USEC),
 	      scope);
 	if (before[0] != '\0')
 		check(sd_bus_message_append(message, "(sv)", "Before", "as", 1, before), scope);
@@ -236,8 +237,8 @@ static int call_start(const struct agent *agent, const char *scope, const char *
 	return r;
 }
 
-static void start_scope(struct agent *agent, const char *scope, const char *before,
-			const char *pids)
+static void start_scope(struct agent *agent, const char *scope, const char *slice,
+			const char *before, const char *pids)
 {
 	struct job *job = &agent->jobs[agent->job_count];
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -246,11 +247,11 @@ static void start_scope(struct agent *agent, const char *scope, const char *befo
 
 	if (agent->job_count == SCOPES_MAX)
 		fail("more than %d scopes", SCOPES_MAX);
-	int r = call_start(agent, scope, before, pids, true, &error, &reply);
+	int r = call_start(agent, scope, slice, before, pids, true, &error, &reply);
 
 	if (r < 0 && sd_bus_error_has_name(&error, SD_BUS_ERROR_PROPERTY_READ_ONLY)) {
 		sd_bus_error_free(&error);
-		r = call_start(agent, scope, before, pids, false, &error, &reply);
+		r = call_start(agent, scope, slice, before, pids, false, &error, &reply);
 	}
 	if (r < 0)
 		fail("start %s: %s", scope, reason(&error, r));
@@ -301,6 +302,20 @@ static void await_jobs(struct agent *agent)
 	}
 }
 
+/* systemd answers when all in the unit is at rest. */
+__attribute__((noreturn)) static void set_frozen(const struct agent *agent, const char *method)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *message = new_call(agent, method);
+
+	check(sd_bus_message_append(message, "s", agent->slice), method);
+	int r = sd_bus_call(agent->bus, message, 0, &error, NULL);
+
+	if (r < 0)
+		fail("%s of %s: %s", method, agent->slice, reason(&error, r));
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	struct agent agent = {.bus = NULL};
@@ -308,8 +323,9 @@ int main(int argc, char **argv)
 
 	if (argc < 3 || convert_unsigned(argv[1], 1, SECONDS_MAX, &seconds) < 0) {
 		(void)fputs("usage: carrel-systemd SECONDS SLICE [PROPERTY=VALUE...] "
-			    "[-- SCOPE BEFORE PID[,PID...]]...\n"
-			    "Started by carrel-session, as root.\n",
+			    "[-- SCOPE SLICE BEFORE PID[,PID...]]...\n"
+			    "       carrel-systemd SECONDS UNIT freeze|thaw\n"
+			    "Started by carrel-session and carrel, as root.\n",
 			    stderr);
 		return 2;
 	}
@@ -320,16 +336,20 @@ int main(int argc, char **argv)
 	if (r < 0)
 		r = sd_bus_open_system(&agent.bus);
 	check(r, "connect to systemd");
+	if (argc == 4 && strcmp(argv[3], "freeze") == 0)
+		set_frozen(&agent, "FreezeUnit");
+	if (argc == 4 && strcmp(argv[3], "thaw") == 0)
+		set_frozen(&agent, "ThawUnit");
 	check(sd_bus_match_signal(agent.bus, NULL, NULL, MANAGER, INTERFACE, "JobRemoved",
 				  note_removed, &agent),
 	      "listen to systemd");
 	char **arguments = argv + 3 + set_properties(&agent, argv + 3);
 
-	for (; arguments[0]; arguments += 4) {
+	for (; arguments[0]; arguments += 5) {
 		if (strcmp(arguments[0], "--") != 0 || !arguments[1] || !arguments[2] ||
-		    !arguments[3])
-			fail("expected -- SCOPE BEFORE PIDS");
-		start_scope(&agent, arguments[1], arguments[2], arguments[3]);
+		    !arguments[3] || !arguments[4])
+			fail("expected -- SCOPE SLICE BEFORE PIDS");
+		start_scope(&agent, arguments[1], arguments[2], arguments[3], arguments[4]);
 	}
 	await_jobs(&agent);
 	/* The kernel closes the connection; a goodbye would wait for nothing. */

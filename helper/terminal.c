@@ -17,6 +17,7 @@
 #include "helper/process_tree.h"
 
 #define TERMINALS_MAX 8 /* of one session */
+#define DEPTH_MAX 8 /* of cgroups below the slice */
 #define MAJOR_TTY 4 /* Linux, Documentation/admin-guide/devices.txt */
 #define MAJOR_PTS_FIRST 136
 #define MAJOR_PTS_LAST 143
@@ -63,22 +64,44 @@ static bool add_process(struct process_tree *tree, const char *name)
 	return process_tree_add(tree, &process);
 }
 
+/* Those in a cgroup and below it: where systemd owns the slice they are in its scopes. */
+static bool read_cgroup(int at_fd, const char *name, int depth, struct process_tree *tree)
+{
+	int fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool room = true;
+	char line[32];
+
+	if (!dir) {
+		close_fd(&fd);
+		return true; /* it has gone */
+	}
+	_close_ int procs = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	_fclose_ FILE *file = procs < 0 ? NULL : fdopen(procs, "r");
+
+	if (file)
+		(void)steal_fd(&procs);
+	while (file && room && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		room = add_process(tree, line);
+	}
+	while (room && depth < DEPTH_MAX && (entry = readdir(dir))) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			room = read_cgroup(fd, entry->d_name, depth + 1, tree);
+	}
+	(void)closedir(dir);
+	return room;
+}
+
 /* Those of the slice; where there is none, all that /proc shows. */
 static void list_processes(const struct message_info *info, struct process_tree *tree)
 {
 	const char *slice = info->pids_dir[0] ? info->pids_dir : info->memory_dir;
-	char path[PROTOCOL_TEXT_MAX + 16], line[32];
 	const struct dirent *entry;
 
 	if (slice[0]) {
-		(void)snprintf(path, sizeof(path), "%s/cgroup.procs", slice);
-		_fclose_ FILE *file = fopen(path, "re");
-
-		while (file && fgets(line, sizeof(line), file)) {
-			line[strcspn(line, "\n")] = '\0';
-			if (!add_process(tree, line))
-				return;
-		}
+		(void)read_cgroup(AT_FDCWD, slice, 0, tree);
 		return;
 	}
 	DIR *dir = opendir("/proc");

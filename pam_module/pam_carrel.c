@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -40,6 +41,20 @@ static const char *item(pam_handle_t *pamh, int type)
 	return pam_get_item(pamh, type, &value) == PAM_SUCCESS ? value : NULL;
 }
 
+/*
+ * sudo takes PAM_SESSION_ERR, and that alone, for a session that it can do without, and runs the command
+ * unconfined; any other error ends it.
+ */
+static int refusal_code(pam_handle_t *pamh)
+{
+	const char *service = item(pamh, PAM_SERVICE);
+
+	return strncmp(program_invocation_short_name, "sudo", 4) == 0 ||
+			       (service && strncmp(service, "sudo", 4) == 0)
+		       ? PAM_SYSTEM_ERR
+		       : PAM_SESSION_ERR;
+}
+
 /* One line for the log, one sentence without detail for the user. */
 static int refuse(pam_handle_t *pamh, int flags, const struct options *options, const char *user,
 		  enum reply_notice notice, const struct failure *failure)
@@ -62,7 +77,7 @@ static int refuse(pam_handle_t *pamh, int flags, const struct options *options, 
 			(void)pam_error(pamh, "Your session could not be set up safely and was "
 					      "refused; please tell the administrator.");
 	}
-	return PAM_SESSION_ERR;
+	return refusal_code(pamh);
 }
 
 /* NSS is asked for the groups while the helper comes up. */

@@ -23,12 +23,8 @@ check-compilers:
 		else echo "not ok builds with $$cc and -Werror"; failed=$$((failed + 1)); fi; done; \
 	echo "compilers: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
-# What is in the packages; then, in Debian guests, what installing them does.
+# What is in the packages; what installing them does is seen in the guests.
 check-packages:
 	tests/packaging/run $(BUILD)
 
-SUITES ?= bookworm trixie
-check-guest-packages:
-	BUILD=$(BUILD) tests/packaging/guest $(SUITES)
-
-.PHONY: check-shape check-compilers check-packages check-guest-packages
+.PHONY: check-shape check-compilers check-packages

@@ -1,4 +1,4 @@
-# check-guest: this tree in real Debian guests (tests/guest/run).
+# check-guest: this tree's packages in real Debian guests (tests/guest/run).
 
 check-guest: all host-programs
 	BUILD=$(BUILD) tests/guest/run $(if $(SUITE),-s $(SUITE)) $(GUEST)

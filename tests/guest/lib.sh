@@ -17,6 +17,7 @@ CHECK_PREFIX='' CHECK_RUN=/run CHECK_PLAIN=0
 . "$CHECK_SOURCE/tests/host/lib.sh"
 LIBEXEC=/usr/libexec/carrel CARREL=/usr/bin/carrel
 MODULE=$(echo /usr/lib/*-linux-gnu/security/pam_carrel.so)
+SESSION_WAIT=120 # the machine that emulates may have other things to do
 SCRATCH=/guest/scratch SSH_CONFIG=/guest/ssh/config TESTS=$CHECK_SOURCE/programs
 USER_A=alice UID_A=2001 USER_B=bob UID_B=2002
 

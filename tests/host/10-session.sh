@@ -41,13 +41,19 @@ expect_grep '^/dev/pts/[0-9]+' ssh_in "$USER_A" -tt tty
 expect_grep 'says hello' ssh_in "$USER_A" -tt 'echo "says hello" >/dev/tty'
 expect_grep '^pts/' ssh_in "$USER_A" -tt 'ps -o tty= -p $$'
 expect_grep '^24 80' ssh_in "$USER_A" -tt 'stty rows 24 cols 80; stty size'
+# Only once the trap stands: a shell that dies of the signal is 255 to ssh.
 interrupt()
 {
+	local status
+	rm -f "$SCRATCH/tty"
 	{
-		sleep 1.5
+		wait_until 10 grep -q ready "$SCRATCH/tty"
 		printf '\003'
 		sleep 0.5
-	} | ssh_in "$USER_A" -tt 'trap "echo interrupted; exit 9" INT; sleep 10; echo slept'
+	} | ssh_in "$USER_A" -tt 'trap "echo interrupted; exit 9" INT; echo ready; sleep 10; echo slept' >"$SCRATCH/tty"
+	status=$?
+	cat "$SCRATCH/tty"
+	return $status
 }
 expect_status 9 interrupt
 expect_grep interrupted echo "$OUT"

@@ -33,6 +33,17 @@ expect_status 42 su - "$USER_A" -c 'exit 42'
 expect_output 55 su - "$USER_A" -c 'cat /proc/self/oom_score_adj'
 expect_output "in a shell" su - "$USER_A" <<<'echo in a shell'
 
+case_ "sudo -u, and sudo runs nothing when the session is refused"
+pam_write sudo "$(pam_line)"
+expect_confined sudo -n -u "$USER_A" readlink /proc/self/ns/pid
+policy_write '[default]' 'no_such_key = 1'
+policy_forget
+expect_fail sudo -n -u "$USER_A" echo ran
+[ -z "$OUT" ] || fail_ "$(said)"
+expect_grep 'open: PAM_SYSTEM_ERR' steps start="sudo:$USER_A" open end
+expect_ok sudo -n -u root true
+policy_write '[default]' 'pids_max = 200' 'memory_max = 256M' 'oom_score_adj = 55'
+
 case_ "su -c keeps the cwd and the environment"
 mkdir -m 755 "$SCRATCH/here"
 cd "$SCRATCH/here" || exit

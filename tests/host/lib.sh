@@ -34,6 +34,7 @@
 #   session_do NAME CMD...                    run CMD in it; prints its output, returns its status
 #   session_end NAME  session_cut NAME        log out; kill -9 the client
 #   session_client NAME                       the pid of its ssh client
+#   SESSION_WAIT=30                           seconds that session_do waits for a line
 #   SESSION_ENV=...                           prefix for the remote shell, e.g. "exec env X=1"
 # Servers
 #   sshd_start NAME SERVICE [CONFIG_LINE...]  one more sshd; ssh_to NAME then reaches it
@@ -300,7 +301,7 @@ session_do()
 	# In a subshell: it is the one to die of SIGPIPE when the session has gone.
 	(printf '{ %s\n} </dev/null 2>&1; printf "\\n%s%%d\\n" $?\n' "$*" "$mark" >&"${session_in[$name]}") \
 		2>/dev/null || return 254
-	while IFS= read -r -t 30 line <&"${session_out[$name]}"; do
+	while IFS= read -r -t "${SESSION_WAIT:-30}" line <&"${session_out[$name]}"; do
 		case $line in "$mark"*) return "${line#"$mark"}" ;; esac
 		printf '%s\n' "$line"
 	done

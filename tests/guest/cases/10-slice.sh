@@ -21,11 +21,14 @@ session_start a in "$USER_A"
 id=$(sandbox sshd id) leader=$(sandbox sshd leader_pid) warden=$(sandbox sshd warden_pid)
 [[ $(place_of "$leader") =~ ^/user.slice/user-$UID_A.slice/session-[0-9]+.scope$ ]] ||
 	fail_ "the leader is in $(place_of "$leader")"
-expect_equal "$(place_of "$warden")" "/user.slice/user-$UID_A.slice/carrel-$id.scope" "the warden's place"
+# Out of reach of the user's limits and frost.
+expect_equal "$(place_of "$warden")" "/system.slice/carrel-$id.scope" "the warden's place"
 expect_equal "$(prop "carrel-$id.scope" Before | grep -o 'session-[0-9]*.scope')" "$(unit_of "$leader")" \
 	"what is stopped before the sandbox"
 expect_grep "^ *[0-9]+ +$UID_A +$USER_A" loginctl list-sessions
-expect_grep "carrel-$id.scope" systemd-cgls --no-pager /user.slice
+expect_grep "$(unit_of "$leader")" systemd-cgls --no-pager /user.slice
+expect_grep "session-[0-9]+.scope" systemctl status --no-pager "user-$UID_A.slice"
+expect_grep "carrel-$id.scope" systemd-cgls --no-pager /system.slice
 
 case_ "all limits are in the kernel, and systemd knows of them"
 expect_equal "$(held)" "$wanted" "the kernel's files"

@@ -29,11 +29,18 @@ door()
 }
 
 echo "$USER_A soft nofile 777" >/etc/security/limits.d/guest.conf
+# So that her manager need not start at each door.
+session_start keep out "$USER_A"
+# Jobs take up to a minute to begin: they do meanwhile.
+echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
+# Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
+at_said=$(setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups sh -c "echo $probe /guest/scratch/at | at now 2>&1")
 # A user whose home is made by the login; a directory of pam_namespace's beside ours.
 mkdir -p /guest/poly && chmod 000 /guest/poly && mkdir -p /srv/poly && chmod 1777 /srv/poly
 echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.d/guest.conf 2>/dev/null ||
 	echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.conf
-sed -i '/pam_carrel/i session required pam_mkhomedir.so umask=0077\nsession required pam_namespace.so' /etc/pam.d/sshd
+sed -i '/^@include common-session/i session required pam_namespace.so' /etc/pam.d/sshd
+pam-auth-update --enable mkhomedir
 echo host >/srv/poly/of-the-host
 door sshd "$USER_A" 'session-[0-9]+.scope' ssh_in "$USER_A" "$probe; ls /srv/poly"
 grep -q ' nofile=777$' <<<"$OUT" || fail_ "pam_limits' limit is not there: $OUT"
@@ -43,6 +50,7 @@ expect_grep of-the-host ssh_out "$USER_A" 'ls /srv/poly'
 case_ "sshd: pam_mkhomedir before us makes the home that is seen inside"
 expect_grep '^/home/carol$' ssh_in carol 'cd ~ && pwd && : >~/mine'
 expect_file /home/carol/mine
+pam-auth-update --disable mkhomedir
 cp /guest/pam.set/sshd /etc/pam.d/sshd
 
 session='(session-c?[0-9]+|login-[0-9a-z.-]+).scope'
@@ -54,9 +62,6 @@ door 'runuser -l' "$USER_A" "$session" runuser -l "$USER_A" -c $probe
 door login "$USER_A" 'session-[0-9]+.scope' \
 	typed "login -f $USER_A" "$probe" exit
 
-echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
-# Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
-at_said=$(setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups sh -c "echo $probe /guest/scratch/at | at now 2>&1")
 wait_until 100 test -s /guest/scratch/at || note_ "no at job ran: $at_said"
 door at "$USER_B" "$session" cat /guest/scratch/at
 wait_until 100 test -s /guest/scratch/cron || note_ "no cron job ran"
@@ -97,5 +102,6 @@ expect_log 'sandbox 2002-[0-9]* of bob via sshd'
 expect_fail ssh_in bob true
 rm -f /etc/ssh/sshd_config.d/jail.conf
 systemctl reload ssh.service
+session_end keep
 kill $stranger
 rm -f /tmp/guest.of-the-host

@@ -8,9 +8,9 @@ policy_write '[default]' 'memory_max = 500M' 'sessions_max = 1'
 chmod 1777 /guest/scratch
 session_start a in "$USER_A"
 # Outside is without our line in the manager's stack as well.
-cp /usr/lib/pam.d/systemd-user /etc/pam.d/systemd-user
+cp /guest/systemd-user.out /etc/pam.d/systemd-user
 session_start b out "$USER_B"
-cp /guest/pam.set/systemd-user /etc/pam.d/systemd-user
+rm /etc/pam.d/systemd-user
 look='ls /tmp >~/saw.tmp; ls /proc | grep "^[0-9]" | while read p; do stat -c %u /proc/$p 2>/dev/null; done | sort -u >~/saw.uids'
 
 case_ "outside, systemd-run --user sees the host's /tmp and other users"

@@ -42,6 +42,14 @@ expect_equal "$(run_a sh -c 'ls -d /sys/fs/cgroup/carrel.slice 2>/dev/null; cat 
 kill $job 2>/dev/null
 wait $job 2>/dev/null
 
+case_ "su from inside: a sandbox within, in the outer user's slice and within its limits"
+pam_write su "$(pam_line)"
+run_ run_a su "$USER_B" -c 'id -un; readlink /proc/self/ns/pid; cat /proc/self/cgroup /sys/fs/cgroup/pids.max; ls /tmp'
+expect_equal "$(sed -n 1p <<<"$OUT")" "$USER_B" "the user inside ($(said))"
+expect_differ "$(sed -n 2p <<<"$OUT")" "$(ns_of $$ pid)" "pid namespaces"
+expect_equal "$(sed -n '3,$p' <<<"$OUT" | tr '\n' ' ')" "0::/carrel.slice/user-$UID_A.slice 40 " "place and limit"
+cp -a /guest/pam.set/su /etc/pam.d/su
+
 case_ "a memory hog is killed; outside the same goes through"
 hog='head -c 100m /dev/zero | tail -c 90m | wc -c'
 expect_equal "$(outside sh -c "$hog")" 94371840 "outside"
