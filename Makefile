@@ -57,6 +57,7 @@ install: all
 	else \
 		install -m 0644 conf/carrel.conf $(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf; \
 	fi
+	install -D -m 0644 packaging/completions/carrel $(DESTDIR)$(PREFIX)/share/bash-completion/completions/carrel
 	install -D -m 0644 conf/carrel.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/carrel.conf
 	for page in man/*.1; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man1/ || exit 1; done
 	for page in man/*.5; do [ ! -e $$page ] || install -m 0644 $$page $(DESTDIR)$(MANDIR)/man5/ || exit 1; done
@@ -70,7 +71,8 @@ uninstall:
 		$(DESTDIR)$(LIBEXECDIR)/carrel/carrel-systemd \
 		$(patsubst man/%.5,$(DESTDIR)$(MANDIR)/man5/%.5,$(wildcard man/*.5)) \
 		$(patsubst man/%.8,$(DESTDIR)$(MANDIR)/man8/%.8,$(wildcard man/*.8)) \
-		$(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.new $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/carrel.conf
+		$(DESTDIR)$(SYSCONFDIR)/carrel/carrel.conf.new $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/carrel.conf \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/carrel
 	rmdir $(DESTDIR)$(LIBEXECDIR)/carrel 2>/dev/null || true
 
 dist:

@@ -13,13 +13,27 @@
 #include <unistd.h>
 
 #include "core/cleanup.h"
+#include "core/convert.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
+struct passwd *account_find(const char *word)
+{
+	struct passwd *passwd;
+	uint64_t uid;
+
+	errno = 0;
+	passwd = getpwnam(word);
+	if (passwd || (errno != 0 && errno != ENOENT && errno != ESRCH) ||
+	    convert_unsigned(word, 0, UINT32_MAX - 1, &uid) < 0)
+		return passwd;
+	errno = 0;
+	return getpwuid((uid_t)uid);
+}
+
 static int look_up(struct account *account, const char *user, struct failure *reterr)
 {
-	errno = 0;
-	account->passwd = getpwnam(user);
+	account->passwd = account_find(user);
 	if (!account->passwd && (errno == 0 || errno == ENOENT || errno == ESRCH))
 		return failure_say(reterr, ENOENT, "look up user %s: no such user", user);
 	if (!account->passwd)

@@ -11,11 +11,14 @@
 #include "core/failure.h"
 
 struct account {
-	struct passwd *passwd; /* of getpwnam(3): asked for once */
+	struct passwd *passwd; /* of account_find(): asked for once */
 	gid_t *groups; /* NULL until they are looked up */
 	int group_count;
 	char *environment[8];
 };
+
+/* A name of NSS, or the uid of one. getpwnam(3)'s: NULL, with errno, when there is none. */
+struct passwd *account_find(const char *word);
 
 /*
  * From NSS, without the groups. The environment is made from it: HOME USER LOGNAME SHELL PATH and the

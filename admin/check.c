@@ -97,8 +97,9 @@ static int print_text(const struct check *check)
 		if (strcmp(force, "last accepted") == 0)
 			fprintf(stderr, "; logins go on under the last accepted policy");
 		else if (strcmp(force, "none") == 0)
-			fprintf(stderr, "; no policy was accepted before, so on_failure decides "
-					"about logins");
+			fprintf(stderr,
+				"; no accepted policy is there to go by, so on_failure decides "
+				"about logins");
 		else if (strcmp(force, "unknown") == 0)
 			fprintf(stderr, "; only root can see under which policy logins go on");
 	}

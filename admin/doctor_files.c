@@ -216,9 +216,11 @@ static void look_at_directory(struct findings *findings, const char *path, const
 		findings_add(findings, FINDING_WARN, SUBJECT, "%s: %s", path, strerror(errno));
 		findings_mend(findings, "install -d -m 0700 -o root -g root %s", path);
 	} else if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || (st.st_mode & 07777) != 0700) {
-		findings_add(findings, FINDING_FAIL, SUBJECT,
-			     "%s: owned by uid %u, mode %06o; expected a directory of root's, 0700",
-			     path, st.st_uid, st.st_mode);
+		findings_add(
+			findings, FINDING_FAIL, SUBJECT,
+			"%s: %sowned by uid %u, mode %04o; expected a directory of root's, 0700",
+			path, S_ISDIR(st.st_mode) ? "" : "no directory, ", st.st_uid,
+			st.st_mode & 07777);
 		findings_mend(findings, "install -d -m 0700 -o root -g root %s", path);
 	} else {
 		findings_add(findings, FINDING_OK, SUBJECT, "%s: root's, mode 0700", path);

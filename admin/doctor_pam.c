@@ -156,18 +156,19 @@ static const struct {
 	{"pam_cgroup.so", "it moves the login out of the user's slice"},
 	{"pam_cgfs.so", "it moves the login out of the user's slice"},
 	{"pam_loginuid.so", "it writes to the /proc of the sandbox"},
+	{"pam_exec.so", "what it runs is root inside the sandbox"},
 	{"pam_ecryptfs.so", "what it mounts is not seen outside"},
 	{"pam_zfs_key.so", "what it mounts is not seen outside"},
 };
 
 /* These do no harm behind us. */
-static const char *const harmless[] = {"pam_permit.so",	 "pam_deny.so",	     "pam_motd.so",
-				       "pam_mail.so",	 "pam_lastlog.so",   "pam_echo.so",
-				       "pam_env.so",	 "pam_umask.so",     "pam_unix.so",
-				       "pam_warn.so",	 "pam_debug.so",     "pam_lastlog2.so",
-				       "pam_selinux.so", "pam_exec.so",	     "pam_keyinit.so",
-				       "pam_sss.so",	 "pam_ldap.so",	     "pam_winbind.so",
-				       "pam_krb5.so",	 "pam_succeed_if.so"};
+static const char *const harmless[] = {"pam_permit.so",	   "pam_deny.so",    "pam_motd.so",
+				       "pam_mail.so",	   "pam_lastlog.so", "pam_echo.so",
+				       "pam_env.so",	   "pam_umask.so",   "pam_unix.so",
+				       "pam_warn.so",	   "pam_debug.so",   "pam_lastlog2.so",
+				       "pam_selinux.so",   "pam_keyinit.so", "pam_sss.so",
+				       "pam_ldap.so",	   "pam_winbind.so", "pam_krb5.so",
+				       "pam_succeed_if.so"};
 
 static const char *why_misplaced(const char *module)
 {

@@ -113,8 +113,9 @@ void doctor_policy(struct findings *findings, const struct sshd_settings *settin
 			     "bad; logins go on under the last accepted policy");
 		findings_mend(findings, "mend %s", CARREL_POLICY);
 	} else {
-		findings_add(findings, FINDING_OK, SUBJECT, "%s is good, %zu sections",
-			     CARREL_POLICY, view.policy->section_count);
+		findings_add(findings, FINDING_OK, SUBJECT, "%s is good, %zu section%s",
+			     CARREL_POLICY, view.policy->section_count,
+			     view.policy->section_count == 1 ? "" : "s");
 	}
 	if (view.policy) {
 		if (policy_view_check_host(view.policy, false, &host, &failure) < 0)

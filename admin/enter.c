@@ -55,18 +55,19 @@ static int open_init(struct enter *enter, struct failure *reterr)
 /* Somebody whose cgroups are the sandbox's: the session's leader, or a process inside; 0: nobody. */
 static pid_t find_member(const struct message_info *info)
 {
-	_free_ struct process *processes = NULL;
+	struct process_list list = {.count = 0};
 	struct failure ignored;
-	size_t count = 0;
+	pid_t member = 0;
 
 	if (info->leader_pid > 0 && kill(info->leader_pid, 0) == 0)
 		return info->leader_pid;
-	if (processes_list(info, &processes, &count, &ignored) < 0)
+	if (processes_list(info, 1, &list, &ignored) < 0)
 		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (processes[i].pid != info->init_pid)
-			return processes[i].pid;
-	return 0;
+	for (size_t i = 0; i < list.count && member == 0; i++)
+		if (list.processes[i].pid != info->init_pid)
+			member = list.processes[i].pid;
+	processes_free(&list);
+	return member;
 }
 
 static int open_slice_join(const struct cgroup_hierarchy *hierarchy, uint32_t uid)
@@ -81,19 +82,33 @@ static int open_slice_join(const struct cgroup_hierarchy *hierarchy, uint32_t ui
 	return fd < 0 ? -errno : fd;
 }
 
-/* Where the member is, if that is below the user's slice (a scope that a service manager made). */
-static int open_scope_join(const struct cgroup_place *place, const char *path, uint32_t uid)
+static int open_path_join(const struct cgroup_place *place, const char *path)
 {
-	char below[40], file[sizeof(place->mount) + CGROUP_PLACE_PATH + 16];
+	char file[sizeof(place->mount) + CGROUP_PLACE_PATH + 16];
 
-	(void)snprintf(below, sizeof(below), "/user-%u.slice/", uid);
-	if (!strstr(path, below))
-		return -ENOENT;
 	(void)snprintf(file, sizeof(file), "%s%s/%s", place->mount, path,
 		       cgroup_place_join_file(place->controller[0] == '\0'));
 	int fd = open(file, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* Where the member is, if that is below the user's slice (a scope that a service manager made). */
+static int open_scope_join(const struct cgroup_place *place, const char *path, uint32_t uid)
+{
+	char below[40];
+
+	(void)snprintf(below, sizeof(below), "/user-%u.slice/", uid);
+	return strstr(path, below) ? open_path_join(place, path) : -ENOENT;
+}
+
+/* NULL: not one whose slice is below that of another sandbox, in which somebody called su. */
+static const char *nested_path(const char *path)
+{
+	static const char parent[] = "/" CGROUP_PARENT "/";
+	const char *outer = strstr(path, parent);
+
+	return outer && strstr(outer + 1, parent) ? outer : NULL;
 }
 
 /* -ENOENT: the member isn't in the user's slice there, so that hierarchy isn't used for the user. */
@@ -110,8 +125,10 @@ static int open_join(const struct cgroup_hierarchy *hierarchy, const char *membe
 
 	if (r < 0)
 		return r;
-	return cgroup_place_is_slice(path, uid) ? open_slice_join(hierarchy, uid)
-						: open_scope_join(&place, path, uid);
+	if (!cgroup_place_is_slice(path, uid))
+		return open_scope_join(&place, path, uid);
+	return nested_path(path) ? open_path_join(&place, nested_path(path))
+				 : open_slice_join(hierarchy, uid);
 }
 
 /* Into the cgroups that the sandbox's processes are in. */
@@ -221,6 +238,8 @@ static int go(struct enter *enter, int *ret_status, struct failure *reterr)
 	int r;
 
 	pty_relay_signals(&signals);
+	/* Who waits at the door may be killed with the sandbox: then the write says so. */
+	(void)sigaddset(&signals, SIGPIPE);
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigprocmask(SIG_BLOCK, &signals, &enter->mask_was);
 	r = enter_fork(enter, &pid, &door, reterr);

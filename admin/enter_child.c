@@ -18,6 +18,7 @@
 
 #define NOT_FOUND 127 /* as shells have it */
 #define NOT_EXECUTABLE 126
+#define GUIDE_WAIT_MS 10000
 
 /* Inside ------------------------------------------------------------------------------------- */
 
@@ -158,14 +159,26 @@ static int fork_guide(const struct enter *enter, const int door[2], const int re
 	return 0;
 }
 
-/* The guide's word, and its end. */
+/*
+ * The guide's word, and its end. It is in the user's cgroups by then: what limits or freezes those holds it
+ * as well, and must not hold the admin, whose signals are blocked here.
+ */
 static int hear(int report_fd, pid_t guide, pid_t *ret_pid, struct failure *reterr)
 {
 	struct report report;
+	bool late = sys_wait_readable(report_fd, sys_now_ms() + GUIDE_WAIT_MS) <= 0;
+
+	if (late)
+		(void)kill(guide, SIGKILL); /* our child, not reaped yet */
 	ssize_t got = read(report_fd, &report, sizeof(report));
 
 	while (waitpid(guide, NULL, 0) < 0 && errno == EINTR)
 		;
+	if (late && got != (ssize_t)sizeof(report))
+		return failure_say(
+			reterr, ETIME,
+			"the process on its way in was held for %d s by the user's limits",
+			GUIDE_WAIT_MS / 1000);
 	if (got != (ssize_t)sizeof(report))
 		return failure_say(reterr, ECHILD, "the process on its way in was killed");
 	if (report.pid <= 0) {

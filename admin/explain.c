@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/account.h"
 #include "admin/policy_view.h"
 #include "admin/verb.h"
 #include "core/cleanup.h"
@@ -141,7 +142,15 @@ static json_t *json_choices(const struct policy_key_info *info, uint64_t bits)
 	return array;
 }
 
-/* Bytes, seconds, percents and counts as numbers; null for "max" and for what nobody set. */
+static json_t *json_microseconds(uint64_t seconds)
+{
+	if (seconds == CONVERT_MAX)
+		return json_null();
+	return json_integer(seconds > INT64_MAX / 1000000 ? INT64_MAX
+							  : (json_int_t)seconds * 1000000);
+}
+
+/* Bytes, microseconds, percents and counts as numbers; null for "max" and for what nobody set. */
 static json_t *json_typed(const struct explanation *it, size_t key)
 {
 	const struct policy_key_info *info = &policy_keys[key];
@@ -160,8 +169,9 @@ static json_t *json_typed(const struct explanation *it, size_t key)
 		return verb_json_number(value->percent ? bytes_here(it, value) : value->number);
 	case TYPE_COUNT:
 	case TYPE_PERCENT:
-	case TYPE_TIME:
 		return verb_json_number(value->number);
+	case TYPE_TIME:
+		return json_microseconds(value->number);
 	case TYPE_NUMBER:
 		return json_integer((json_int_t)value->number);
 	case TYPE_PATHS:
@@ -225,10 +235,17 @@ static int print_json(const struct explanation *it)
 static int explain(const char *user, const char *service, bool json)
 {
 	struct explanation it = {0};
+	const struct passwd *passwd;
+	_free_ char *name = NULL;
 	struct failure failure;
 	int code = VERB_FAILED;
 
-	if (identity_lookup(user, service, &it.login, &failure) < 0)
+	/* What is no name may be a uid. NSS's answer is copied: it is asked again below. */
+	passwd = account_find(user);
+	name = strdup(passwd ? passwd->pw_name : user);
+	if (!name)
+		(void)failure_set(&failure, ENOMEM, "look up user %s", user);
+	if (!name || identity_lookup(name, service, &it.login, &failure) < 0)
 		return verb_fail(&failure);
 	if (policy_view_load(&it.view, &failure) < 0) {
 		for (size_t i = 0; i < it.view.errors.count; i++)
@@ -281,7 +298,7 @@ const struct verb verb_explain = {
 		   "refused, the\n"
 		   "second which policy it goes by; then one line a key: KEY FROM VALUE.\n\n"
 		   "  -s, --service NAME the PAM service of the login (" DEFAULT_SERVICE ")\n"
-		   "      --json         one object; sizes in bytes, null for no limit\n",
+		   "      --json         one object; bytes, microseconds, null for no limit\n",
 	.letters = ":hs:",
 	.options = options,
 	.run = run_explain,

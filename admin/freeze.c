@@ -2,7 +2,10 @@
 /* carrel freeze, carrel thaw - stop a user's processes where they are, and let them go on. */
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "admin/select.h"
 #include "admin/verb.h"
@@ -73,6 +76,25 @@ static int freeze_all(uint32_t uid, const struct cgroup_set *set, struct failure
 	}
 }
 
+/*
+ * A sandbox whose slice is in another user's (su from inside that one's). NULL: none; the caller frees.
+ * *ret_all: there are no others.
+ */
+static char *out_of_reach(const struct selection *selection, uint64_t root, bool *ret_all)
+{
+	size_t all = selection->count + selection->silent, nested = 0;
+	const char *id = NULL;
+
+	for (size_t i = 0; i < all; i++) {
+		if (registry_root(selection->infos[i].id) == root)
+			continue;
+		id = selection->infos[i].id;
+		nested++;
+	}
+	*ret_all = nested == all;
+	return id ? strdup(id) : NULL;
+}
+
 static int freeze(const char *word, struct failure *reterr)
 {
 	struct selection selection;
@@ -81,14 +103,25 @@ static int freeze(const char *word, struct failure *reterr)
 
 	if (r < 0)
 		return r;
+	_free_ char *beyond = NULL;
 	uint32_t uid = selection.uid;
+	bool all = false;
 
-	select_free(&selection);
 	r = cgroup_find_user(uid, &set);
+	if (r == 0)
+		beyond = out_of_reach(&selection, cgroup_root(&set), &all);
+	select_free(&selection);
 	if (r < 0)
 		return failure_set(reterr, -r, "look for the user's cgroups");
-	r = with_lock(uid, &set, cgroup_freeze_begin, reterr);
-	return r < 0 ? r : freeze_all(uid, &set, reterr);
+	r = all ? 0 : with_lock(uid, &set, cgroup_freeze_begin, reterr);
+	if (r == 0 && !all)
+		r = freeze_all(uid, &set, reterr);
+	if (r == 0 && beyond)
+		return failure_say(reterr, EOPNOTSUPP,
+				   "%s is in another user's sandbox, and runs on; end it by "
+				   "carrel kill",
+				   beyond);
+	return r;
 }
 
 /* Thawing ------------------------------------------------------------------------------------- */

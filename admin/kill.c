@@ -37,6 +37,11 @@ static int open_warden(const struct message_info *info, int *ret_pidfd, struct f
 	if (pidfd < 0 && info->warden_pid > 0 && errno != ESRCH)
 		return failure_set(reterr, errno, "open the warden of %s", info->id);
 	r = registry_warden_pid(info->uid, info->id, &pid, reterr);
+	/* As SO_PEERCRED has who is in none of our pid namespaces: numbers mean somebody else here. */
+	if (r == 0 && pid == 0)
+		return failure_say(reterr, EXDEV,
+				   "the warden of %s is outside of this sandbox; do this outside",
+				   info->id);
 	if (r == -ENOENT || (r == 0 && pidfd < 0))
 		return 0;
 	if (r < 0)

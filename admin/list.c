@@ -44,11 +44,14 @@ static int compare_rows(const void *left, const void *right)
 static void print_row(const struct row *row, int64_t now, bool namespaces)
 {
 	const struct message_info *info = &row->info;
+	char user[sizeof(info->user)];
 
+	memcpy(user, info->user, sizeof(user));
+	format_clean(user);
 	if (row->silent)
-		printf("%-20s %-12s %8s %7s", info->id, info->user, "-", "silent");
+		printf("%-20s %-12s %8s %7s", info->id, user, "-", "silent");
 	else
-		printf("%-20s %-12s %8" PRIu32 " %7s", info->id, info->user, info->sessions,
+		printf("%-20s %-12s %8" PRIu32 " %7s", info->id, user, info->sessions,
 		       format_age(now - info->started).text);
 	printf(" %5s %8s %9s", format_count(row->usage.processes).text,
 	       format_bytes(row->usage.memory_bytes).text,

@@ -81,21 +81,26 @@ static void check_disk(const struct effective *effective, const struct plan *pla
 	add_once(findings, failure.text);
 }
 
-void policy_view_check_plan(const struct effective *effective, const struct plan *plan,
-			    uint32_t uid, struct policy_errors *findings)
+static void check_cgroups(const struct effective *effective, const struct plan *plan, uint32_t uid,
+			  struct policy_errors *findings)
 {
+	const struct policy_value *value = effective->values[KEY_HOST_CGROUP];
 	struct plan holding = *plan;
+	struct cgroup_set set;
+	struct failure failure;
 
+	memset(holding.limits, 0, sizeof(holding.limits));
+	if (cgroup_find(&holding, uid, &set, &failure) < 0) {
+		if (value->line > 0)
+			(void)failure_wrap(&failure, "%s:%d", value->file, value->line);
+		add_once(findings, failure.text);
+		return;
+	}
 	/*
 	 * One after the other, each beside those that hold, so that every one that does not is named.
 	 * Not each alone: on cgroup v1 swap_max stands on memory_max, which comes before it.
 	 */
-	memset(holding.limits, 0, sizeof(holding.limits));
 	for (size_t i = 0; i < PLAN_LIMITS; i++) {
-		const struct policy_value *value;
-		struct cgroup_set set;
-		struct failure failure;
-
 		if (!plan->limits[i].set)
 			continue;
 		holding.limits[i] = plan->limits[i];
@@ -106,6 +111,12 @@ void policy_view_check_plan(const struct effective *effective, const struct plan
 		(void)failure_wrap(&failure, "%s:%d", value->file, value->line);
 		add_once(findings, failure.text);
 	}
+}
+
+void policy_view_check_plan(const struct effective *effective, const struct plan *plan,
+			    uint32_t uid, struct policy_errors *findings)
+{
+	check_cgroups(effective, plan, uid, findings);
 	check_disk(effective, plan, findings);
 }
 
@@ -118,6 +129,14 @@ void policy_view_check_shell(const struct effective *effective, struct policy_er
 		add_once(findings, failure.text);
 	if (!effective_number(effective, KEY_SANDBOX))
 		return;
+	/* Without a login there is nothing to compare it with but the usual 0. */
+	if ((int64_t)effective_number(effective, KEY_OOM_SCORE_ADJ) < 0)
+		policy_errors_add(&refusals,
+				  "oom_score_adj %s: only pam_carrel can lower it to %s; set "
+				  "oom_score_adj = 0 under [service " USER_POLICY_SERVICE
+				  "], or use pam_carrel",
+				  match_origin(effective->values[KEY_OOM_SCORE_ADJ]).text,
+				  effective->values[KEY_OOM_SCORE_ADJ]->text);
 	user_policy_check(effective, cgroup_is_managed(), &refusals);
 	for (size_t i = 0; i < refusals.count; i++)
 		add_once(findings, refusals.texts[i]);
@@ -161,7 +180,8 @@ static void check_section(const struct policy *policy, const struct policy_secti
 	if (!effective_number(&effective, KEY_SANDBOX))
 		return;
 	if (plan_build(&effective, &login, facts, host, &plan, &failure) < 0) {
-		(void)failure_wrap(&failure, "%s:%d", section->file, section->line);
+		if (section->line > 0)
+			(void)failure_wrap(&failure, "%s:%d", section->file, section->line);
 		add_once(findings, failure.text);
 		return;
 	}
@@ -173,13 +193,22 @@ static void check_section(const struct policy *policy, const struct policy_secti
 int policy_view_check_host(const struct policy *policy, bool shell, struct policy_errors *findings,
 			   struct failure *reterr)
 {
+	/* For whom there is no section [host] and the defaults count. */
+	const struct policy_section others = {.subject = SUBJECT_DEFAULT};
 	struct plan_facts facts;
 	char host[HOST_NAME_SIZE];
+	bool for_all = false;
 	int r = policy_view_facts(&facts, host, reterr);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < policy->section_count; i++)
-		check_section(policy, &policy->sections[i], &facts, host, shell, findings);
+	for (size_t i = 0; i < policy->section_count; i++) {
+		const struct policy_section *section = &policy->sections[i];
+
+		for_all = for_all || (section->subject == SUBJECT_DEFAULT && !section->service);
+		check_section(policy, section, &facts, host, shell, findings);
+	}
+	if (!for_all)
+		check_section(policy, &others, &facts, host, shell, findings);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/policy_keys.h"
+#include "core/proc_status.h"
 
 #define NESTED_MAX 32 /* the kernel's own bound on pid namespaces in each other */
 
@@ -51,32 +52,36 @@ static int read_all(int dir_fd, const char *file, char *text, size_t size, size_
 	return 0;
 }
 
-/* The text after "NAME:\t", up to the end of the line: the caller stops there. */
-static const char *field(const char *status, const char *name)
-{
-	size_t len = strlen(name);
+enum { NSPID, PPID, UID, THREADS, RSS, STATE, FIELDS };
 
-	for (const char *line = status; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncmp(line, name, len) == 0 && line[len] == ':')
-			return line + len + 1;
-	}
-	return NULL;
+struct status {
+	struct proc_status_field fields[FIELDS];
+};
+
+static int read_status(int proc_fd, struct status *ret_status)
+{
+	*ret_status = (struct status){.fields = {
+					      [NSPID] = {.name = "NSpid"},
+					      [PPID] = {.name = "PPid"},
+					      [UID] = {.name = "Uid"},
+					      [THREADS] = {.name = "Threads"},
+					      [RSS] = {.name = "VmRSS"},
+					      [STATE] = {.name = "State"},
+				      }};
+	return proc_status_read(proc_fd, "status", ret_status->fields, FIELDS);
 }
 
-static uint64_t number(const char *status, const char *name)
+static uint64_t number(const struct status *status, int field)
 {
-	const char *at = field(status, name);
-
-	return at ? strtoull(at, NULL, 10) : 0;
+	return strtoull(status->fields[field].text, NULL, 10);
 }
 
-pid_t processes_nspid(const char *status, size_t index)
+pid_t processes_nspid(const char *numbers, size_t index)
 {
-	const char *at = field(status, "NSpid");
+	const char *at = numbers;
 	long pid = 0;
 
-	for (size_t i = 0; at && i <= index; i++) {
+	for (size_t i = 0; i <= index; i++) {
 		char *end;
 
 		at += strspn(at, " \t");
@@ -92,7 +97,8 @@ static int find_place(const struct message_info *info, struct place *ret_place,
 		      struct failure *reterr)
 {
 	bool own = info->namespaces & (1U << NS_PID);
-	char path[64], status[8192] = "";
+	char path[64];
+	struct status status;
 	struct place place = {.file = own ? "pid" : "mnt"};
 	_close_ int dir_fd = -1;
 	struct stat st;
@@ -103,12 +109,14 @@ static int find_place(const struct message_info *info, struct place *ret_place,
 	if (dir_fd < 0 || fstatat(dir_fd, path, &st, 0) < 0)
 		return failure_set(reterr, errno, "look at PID 1 of %s", info->id);
 	place.inode = st.st_ino;
-	int r = read_all(dir_fd, "status", status, sizeof(status), NULL);
+	int r = read_status(dir_fd, &status);
 
 	if (r < 0)
 		return failure_set(reterr, -r, "look at PID 1 of %s", info->id);
 	/* Its own pid inside is the last of its line. */
-	while (processes_nspid(status, place.depth) != processes_nspid(status, NESTED_MAX))
+	const char *pids = status.fields[NSPID].text;
+
+	while (processes_nspid(pids, place.depth) != processes_nspid(pids, NESTED_MAX))
 		place.depth++;
 	if (!own)
 		place.depth = 0;
@@ -116,28 +124,34 @@ static int find_place(const struct message_info *info, struct place *ret_place,
 	return 0;
 }
 
-/* Is it there, or in a pid namespace that somebody made in there? */
-static bool is_inside(int proc_fd, const struct place *place)
+static const struct place *match(const struct place *places, size_t count, const char *file,
+				 ino_t inode)
 {
-	char path[16];
+	for (size_t i = 0; i < count; i++) {
+		if (places[i].inode == inode && strcmp(places[i].file, file) == 0)
+			return &places[i];
+	}
+	return NULL;
+}
+
+/* The one that it is in, or in a pid namespace that somebody made in there; NULL: none. */
+static const struct place *find_own(int proc_fd, const struct place *places, size_t count)
+{
+	_close_ int fd = openat(proc_fd, "ns/pid", O_RDONLY | O_CLOEXEC);
+	const struct place *place = NULL;
 	struct stat st;
 
-	(void)snprintf(path, sizeof(path), "ns/%s", place->file);
-	_close_ int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	for (int i = 0; fd >= 0 && !place && i < NESTED_MAX && fstat(fd, &st) == 0; i++) {
+		place = match(places, count, "pid", st.st_ino);
 
-	for (int i = 0; fd >= 0 && i < NESTED_MAX; i++) {
-		if (fstat(fd, &st) < 0)
-			return false;
-		if (st.st_ino == place->inode)
-			return true;
-		if (strcmp(place->file, "pid") != 0)
-			return false;
-		int parent = ioctl(fd, NS_GET_PARENT);
+		int parent = place ? -1 : ioctl(fd, NS_GET_PARENT);
 
 		(void)close(fd);
 		fd = parent;
 	}
-	return false;
+	if (!place && fstatat(proc_fd, "ns/mnt", &st, 0) == 0)
+		place = match(places, count, "mnt", st.st_ino);
+	return place;
 }
 
 /* utime and stime, the 14th and 15th field of /proc/PID/stat; the 2nd may hold blanks and brackets. */
@@ -187,20 +201,17 @@ static bool read_process(int proc_fd, pid_t pid, const struct place *place,
 			 struct process *ret_process)
 {
 	struct process process = {.pid = pid, .state = '?'};
-	char status[8192] = "";
-	const char *state;
+	struct status status;
 
-	if (!is_inside(proc_fd, place) ||
-	    read_all(proc_fd, "status", status, sizeof(status), NULL) < 0)
+	if (read_status(proc_fd, &status) < 0)
 		return false;
-	process.inside = processes_nspid(status, place->depth);
-	process.parent = (pid_t)number(status, "PPid");
-	process.uid = (uint32_t)number(status, "Uid");
-	process.threads = number(status, "Threads");
-	process.memory_bytes = number(status, "VmRSS") * 1024;
-	state = field(status, "State");
-	if (state)
-		process.state = state[strspn(state, " \t")];
+	process.inside = processes_nspid(status.fields[NSPID].text, place->depth);
+	process.parent = (pid_t)number(&status, PPID);
+	process.uid = (uint32_t)number(&status, UID);
+	process.threads = number(&status, THREADS);
+	process.memory_bytes = number(&status, RSS) * 1024;
+	if (status.fields[STATE].text[0])
+		process.state = status.fields[STATE].text[0];
 	process.cpu_usec = cpu_usec(proc_fd);
 	read_name(proc_fd, &process);
 	*ret_process = process;
@@ -215,47 +226,87 @@ static int compare(const void *left, const void *right)
 				      : (a->pid > b->pid) - (a->pid < b->pid);
 }
 
-int processes_list(const struct message_info *info, struct process **ret_processes,
-		   size_t *ret_count, struct failure *reterr)
+/* One more in a list. */
+static int add(struct process_list *list, const struct process *process)
 {
-	_free_ struct process *processes = NULL;
-	size_t count = 0, room = 0;
-	const struct dirent *entry;
-	struct place place;
-	int r = find_place(info, &place, reterr);
+	if (list->count == list->room) {
+		size_t room = list->room * 2 + 16;
+		struct process *more = reallocarray(list->processes, room, sizeof(*more));
 
-	if (r < 0)
-		return r;
+		if (!more)
+			return -ENOMEM;
+		list->processes = more;
+		list->room = room;
+	}
+	list->processes[list->count++] = *process;
+	return 0;
+}
+
+/* Sandboxes that have ended have no place. */
+static int find_places(const struct message_info *infos, size_t count, struct place *places,
+		       struct failure *reterr)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = find_place(&infos[i], &places[i], reterr);
+
+		if (r == -ENOENT || r == -ESRCH)
+			places[i] = (struct place){.file = ""};
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int scan(const struct place *places, size_t count, struct process_list *lists,
+		struct failure *reterr)
+{
 	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	int r = 0;
 
 	if (!proc)
 		return failure_set(reterr, errno, "read /proc");
-	while ((entry = readdir(proc))) {
+	while (r == 0 && (entry = readdir(proc))) {
+		struct process process;
 		uint64_t pid;
 
 		if (convert_unsigned(entry->d_name, 1, INT32_MAX, &pid) < 0)
 			continue;
-		if (count == room) {
-			struct process *more =
-				reallocarray(processes, room = room * 2 + 64, sizeof(*processes));
-
-			if (!more) {
-				(void)closedir(proc);
-				return failure_set(reterr, ENOMEM, "list the processes of %s",
-						   info->id);
-			}
-			processes = more;
-		}
 		_close_ int fd =
 			openat(dirfd(proc), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		const struct place *place = fd < 0 ? NULL : find_own(fd, places, count);
 
-		if (fd >= 0 && read_process(fd, (pid_t)pid, &place, &processes[count]))
-			count++;
+		if (place && read_process(fd, (pid_t)pid, place, &process))
+			r = add(&lists[place - places], &process);
 	}
 	(void)closedir(proc);
-	if (count > 0)
-		qsort(processes, count, sizeof(*processes), compare);
-	*ret_processes = steal_ptr(&processes);
-	*ret_count = count;
-	return 0;
+	return r < 0 ? failure_set(reterr, -r, "list processes") : 0;
+}
+
+int processes_list(const struct message_info *infos, size_t count, struct process_list *ret_lists,
+		   struct failure *reterr)
+{
+	_free_ struct place *places = calloc(count + 1, sizeof(*places));
+	int r;
+
+	memset(ret_lists, 0, count * sizeof(*ret_lists));
+	if (!places)
+		return failure_set(reterr, ENOMEM, "list the processes of %zu sandboxes", count);
+	r = find_places(infos, count, places, reterr);
+	if (r == 0)
+		r = scan(places, count, ret_lists, reterr);
+	for (size_t i = 0; i < count; i++) {
+		if (r < 0)
+			processes_free(&ret_lists[i]);
+		else if (ret_lists[i].count > 0)
+			qsort(ret_lists[i].processes, ret_lists[i].count,
+			      sizeof(*ret_lists[i].processes), compare);
+	}
+	return r;
+}
+
+void processes_free(struct process_list *list)
+{
+	free(list->processes);
+	*list = (struct process_list){.count = 0};
 }

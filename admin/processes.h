@@ -24,15 +24,21 @@ struct process {
 	char name[128]; /* the command line, cleaned and cut; [comm] where there is none */
 };
 
-/*
- * All processes in the sandbox's pid namespace and those below it; where the sandbox has none of its
- * own, those in its mount namespace. Sorted by the pid inside. What ends meanwhile is not listed.
- * *ret_processes is the caller's to free.
- */
-int processes_list(const struct message_info *info, struct process **ret_processes,
-		   size_t *ret_count, struct failure *reterr);
+struct process_list {
+	struct process *processes;
+	size_t count, room;
+};
 
-/* The number at `index` of the blank-separated numbers after "NSpid:", else the last; pure. 0: none. */
-pid_t processes_nspid(const char *status, size_t index);
+/*
+ * Of each of these sandboxes all processes in its pid namespace and those below it; where it has none of
+ * its own, those in its mount namespace. /proc is read once. Sorted by the pid inside. What ends meanwhile
+ * is not listed. ret_lists has room for `count`, each of them for processes_free().
+ */
+int processes_list(const struct message_info *infos, size_t count, struct process_list *ret_lists,
+		   struct failure *reterr);
+void processes_free(struct process_list *list);
+
+/* The number at `index` of the blank-separated ones that "NSpid:" has, else the last; pure. 0: none. */
+pid_t processes_nspid(const char *numbers, size_t index);
 
 #endif

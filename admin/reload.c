@@ -82,6 +82,7 @@ static int retune(struct reload *reload, const struct message_info *info, const 
 	/* What fails is reported there. */
 	(void)cgroup_retune(&set, plan, report, reload);
 	registry_leave(&user);
+	registry_tell_limits(info->uid);
 	return 0;
 }
 
@@ -114,19 +115,33 @@ static int compare(const void *left, const void *right)
 	return (a->started < b->started) - (a->started > b->started);
 }
 
+/* Of the slices that are seen from here. */
+static uint64_t own_root(void)
+{
+	struct cgroup_set set;
+
+	return cgroup_find_all(0, &set) == 0 ? cgroup_root(&set) : CGROUP_ROOT_INODE;
+}
+
 static int reload_users(const struct policy *policy, struct reload *reload, struct failure *reterr)
 {
 	_free_ struct message_info *infos = NULL;
 	size_t count = 0, silent = 0;
+	uint64_t root = own_root();
 	int r = registry_query(sys_now_ms() + DEADLINE_MS, &infos, &count, &silent, reterr);
 
 	if (r < 0)
 		return r;
 	if (count > 0)
 		qsort(infos, count, sizeof(*infos), compare);
-	for (size_t i = 0; i < count; i++)
-		if (i == 0 || infos[i].uid != infos[i - 1].uid)
+	for (size_t i = 0, users = 0; i < count; i++) {
+		bool first = i == 0 || infos[i].uid != infos[i - 1].uid;
+
+		/* One inside another user's is within that one's limits, and keeps its own. */
+		users = first ? 0 : users;
+		if (registry_root(infos[i].id) == root && users++ == 0)
 			reload_user(reload, policy, &infos[i]);
+	}
 	for (size_t i = count; i < count + silent; i++) {
 		fprintf(stderr, "carrel: reload: %s: its warden does not answer\n", infos[i].id);
 		reload->failures++;

@@ -12,23 +12,8 @@
 #include "core/convert.h"
 #include "core/quote.h"
 #include "core/registry.h"
+#include "core/registry_id.h"
 #include "core/sys.h"
-
-bool select_parse_id(const char *word, uint32_t *ret_uid)
-{
-	const char *dash = strchr(word, '-');
-	char digits[16];
-	uint64_t uid;
-
-	if (!dash || dash == word || (size_t)(dash - word) >= sizeof(digits))
-		return false;
-	(void)snprintf(digits, sizeof(digits), "%.*s", (int)(dash - word), word);
-	if (convert_unsigned(digits, 0, UINT32_MAX - 1, &uid) < 0 || dash[1] < '0' ||
-	    dash[1] > '9' || strspn(dash + 1, "0123456789.") != strlen(dash + 1))
-		return false;
-	*ret_uid = (uint32_t)uid;
-	return true;
-}
 
 static bool is_id(const struct message_info *info, const void *word)
 {
@@ -83,11 +68,12 @@ static bool find_uid(const char *word, uint32_t *ret_uid)
 
 static int find(const char *word, struct selection *selection, struct failure *reterr)
 {
+	struct registry_id id;
 	uint32_t uid;
 	int r = 0;
 
-	if (select_parse_id(word, &uid)) {
-		r = ask(false, uid, selection, reterr);
+	if (registry_id_parse(word, &id)) {
+		r = ask(false, id.uid, selection, reterr);
 		if (r < 0)
 			return r;
 		keep(selection, is_id, word);
@@ -109,7 +95,12 @@ static int find(const char *word, struct selection *selection, struct failure *r
 
 bool select_uid(const char *word, uint32_t *ret_uid)
 {
-	return select_parse_id(word, ret_uid) || find_uid(word, ret_uid);
+	struct registry_id id;
+
+	if (!registry_id_parse(word, &id))
+		return find_uid(word, ret_uid);
+	*ret_uid = id.uid;
+	return true;
 }
 
 static int compare(const void *left, const void *right)

@@ -41,7 +41,4 @@ bool select_uid(const char *word, uint32_t *ret_uid);
 int select_one(const struct selection *selection, const char *word,
 	       const struct message_info **ret_info, struct failure *reterr);
 
-/* The uid before the dash of an id ("1000-3465", "1000-3465.2"). Pure. */
-bool select_parse_id(const char *word, uint32_t *ret_uid);
-
 #endif

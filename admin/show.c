@@ -23,14 +23,14 @@ struct shown {
 	bool silent;
 	struct session_record *sessions;
 	size_t session_count;
-	struct process *processes;
-	size_t process_count;
+	const struct process_list *processes;
 	uint64_t inodes[NAMESPACES];
 };
 
 struct show {
 	struct selection selection;
 	struct shown *sandboxes;
+	struct process_list *processes; /* of those that answer */
 	size_t count;
 	struct cgroup_figures figures;
 	bool frozen;
@@ -47,8 +47,7 @@ static int look(struct shown *shown, struct failure *reterr)
 	if (r < 0 && r != -ENOENT && r != -ECONNRESET && r != -ETIME)
 		return r;
 	namespaces_read(info, shown->inodes);
-	r = processes_list(info, &shown->processes, &shown->process_count, reterr);
-	return r == -ENOENT || r == -ESRCH ? 0 : r;
+	return 0;
 }
 
 static int gather(const char *word, struct show *show, struct failure *reterr)
@@ -61,16 +60,21 @@ static int gather(const char *word, struct show *show, struct failure *reterr)
 		return r;
 	show->count = show->selection.count + show->selection.silent;
 	show->sandboxes = calloc(show->count, sizeof(*show->sandboxes));
-	if (!show->sandboxes)
+	show->processes = calloc(show->count, sizeof(*show->processes));
+	if (!show->sandboxes || !show->processes)
 		return failure_set(reterr, ENOMEM, "show %zu sandboxes", show->count);
 	for (size_t i = 0; r == 0 && i < show->count; i++) {
 		struct shown *shown = &show->sandboxes[i];
 
 		shown->info = &show->selection.infos[i];
+		shown->processes = &show->processes[i];
 		shown->silent = i >= show->selection.count;
 		if (!shown->silent)
 			r = look(shown, reterr);
 	}
+	if (r == 0)
+		r = processes_list(show->selection.infos, show->selection.count, show->processes,
+				   reterr);
 	cgroup_dirs_of_user(show->selection.uid, &dirs);
 	cgroup_read_figures(&dirs, &show->figures);
 	show->frozen = cgroup_find_user(show->selection.uid, &set) == 0 && cgroup_is_frozen(&set);
@@ -82,8 +86,10 @@ static void release(struct show *show)
 {
 	for (size_t i = 0; show->sandboxes && i < show->count; i++) {
 		free(show->sandboxes[i].sessions);
-		free(show->sandboxes[i].processes);
 	}
+	for (size_t i = 0; show->processes && i < show->count; i++)
+		processes_free(&show->processes[i]);
+	free(show->processes);
 	free(show->sandboxes);
 	select_free(&show->selection);
 }
@@ -132,8 +138,8 @@ static void print_sandbox(const struct show *show, const struct shown *shown)
 	}
 	printf("%-8s %-8s %-8s %s %7s %8s %9s  %s\n", "PID", "INSIDE", "UID", "S", "THREADS",
 	       "MEMORY", "CPU", "COMMAND");
-	for (size_t i = 0; i < shown->process_count; i++) {
-		const struct process *process = &shown->processes[i];
+	for (size_t i = 0; i < shown->processes->count; i++) {
+		const struct process *process = &shown->processes->processes[i];
 
 		printf("%-8d %-8d %-8" PRIu32 " %c %7" PRIu64 " %8s %9s  %s\n", process->pid,
 		       process->inside, process->uid, process->state, process->threads,
@@ -177,8 +183,8 @@ static json_t *json_processes(const struct shown *shown)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array && i < shown->process_count; i++) {
-		const struct process *process = &shown->processes[i];
+	for (size_t i = 0; array && i < shown->processes->count; i++) {
+		const struct process *process = &shown->processes->processes[i];
 		const char state[] = {process->state, '\0'};
 
 		verb_json_append(&array,

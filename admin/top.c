@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -52,6 +54,18 @@ static void catch_signals(void)
 
 /* Drawing ------------------------------------------------------------------------------------- */
 
+/* Cut at the right edge: curses would go on in the next line. */
+static void __attribute__((format(printf, 2, 3))) put(int line, const char *format, ...)
+{
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	(void)mvaddnstr(line, 0, text, COLS);
+}
+
 static void draw_head(const struct top *top)
 {
 	const struct top_rows *rows = &top->rows;
@@ -66,14 +80,13 @@ static void draw_head(const struct top *top)
 	}
 	if (localtime_r(&now, &tm))
 		(void)strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
-	(void)mvprintw(0, 0, "carrel %s  users %zu  sandboxes %zu  sessions %zu", clock,
-		       rows->count, sandboxes, sessions);
-	(void)mvprintw(1, 0, "sorted by %s%s; sort by: c m p s a u, r reverse, q quit",
-		       top_order_name(top->order), top->reverse ? ", reversed" : "");
+	put(0, "carrel %s  users %zu  sandboxes %zu  sessions %zu", clock, rows->count, sandboxes,
+	    sessions);
+	put(1, "sorted by %s%s; sort by: c m p s a u, r reverse, q quit",
+	    top_order_name(top->order), top->reverse ? ", reversed" : "");
 	(void)attron(A_REVERSE);
-	(void)mvprintw(2, 0, "%-16s %4s %4s %7s %6s %6s %8s %8s %6s %6s %10s %4s %-7s", "USER",
-		       "BOX", "SESS", "AGE", "PROCS", "MAX", "MEMORY", "MAX", "CPU%", "MAX", "CPU",
-		       "OOM", "STATE");
+	put(2, "%-16s %4s %4s %7s %6s %6s %8s %8s %6s %6s %10s %4s %-7s", "USER", "BOX", "SESS",
+	    "AGE", "PROCS", "MAX", "MEMORY", "MAX", "CPU%", "MAX", "CPU", "OOM", "STATE");
 	(void)attroff(A_REVERSE);
 }
 
@@ -87,19 +100,19 @@ static void draw_row(int line, const struct top_row *row, int64_t now)
 	format_clean(name);
 	if (row->cpu_percent >= 0)
 		(void)snprintf(percent, sizeof(percent), "%.1f", row->cpu_percent);
-	(void)mvprintw(line, 0, "%-16.16s %4zu %4zu %7s %6s %6s %8s %8s %6s %6s %10s %4s %-7s",
-		       name, user->sandboxes, user->sessions,
-		       user->started ? format_age(now - user->started).text : "-",
-		       format_count(figures->usage.processes).text,
-		       figures_limit(figures, LIMIT_PIDS_MAX).text,
-		       format_bytes(figures->usage.memory_bytes).text,
-		       figures_limit(figures, LIMIT_MEMORY_MAX).text, percent,
-		       figures_limit(figures, LIMIT_CPU_MAX).text,
-		       format_seconds(figures->usage.cpu_usec).text,
-		       format_count(figures->usage.oom_kills).text,
-		       user->silent   ? "silent"
-		       : user->frozen ? "frozen"
-				      : "");
+	put(line, "%-16.16s %4zu %4zu %7s %6s %6s %8s %8s %6s %6s %10s %4s %-7s", name,
+	    user->sandboxes, user->sessions,
+	    user->started ? format_age(now - user->started).text : "-",
+	    format_count(figures->usage.processes).text,
+	    figures_limit(figures, LIMIT_PIDS_MAX).text,
+	    format_bytes(figures->usage.memory_bytes).text,
+	    figures_limit(figures, LIMIT_MEMORY_MAX).text, percent,
+	    figures_limit(figures, LIMIT_CPU_MAX).text,
+	    format_seconds(figures->usage.cpu_usec).text,
+	    format_count(figures->usage.oom_kills).text,
+	    user->silent   ? "silent"
+	    : user->frozen ? "frozen"
+			   : "");
 }
 
 static size_t room(void)
@@ -166,7 +179,10 @@ static void take_key(struct top *top, int key)
 	case KEY_NPAGE:
 		scroll_rows(top, (int64_t)room());
 		break;
-	default: /* KEY_RESIZE, ERR after a while without a key: it is drawn anew */
+	case KEY_RESIZE: /* the terminal may have wrapped what was there */
+		(void)clearok(curscr, TRUE);
+		break;
+	default: /* ERR after a while without a key: it is drawn anew */
 		break;
 	}
 }

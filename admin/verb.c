@@ -13,8 +13,8 @@
 
 static void print_help(const struct verb *verb)
 {
-	printf("Usage: carrel %s %s\n\n%s\n\n%s", verb->name, verb->synopsis, verb->summary,
-	       verb->details);
+	printf("Usage: carrel %s%s%s\n\n%s\n\n%s", verb->name, verb->synopsis[0] ? " " : "",
+	       verb->synopsis, verb->summary, verb->details);
 	printf("  -h, --help         this text\n");
 }
 
@@ -73,10 +73,17 @@ int verb_print_json(json_t *value)
 		(void)failure_set(&failure, ENOMEM, "write JSON");
 		return verb_fail(&failure);
 	}
-	r = json_dumpf(value, stdout, JSON_INDENT(2));
+	/* U+0080 to U+009F stand as they are in JSON, and some terminals obey them. */
+	r = json_dumpf(value, stdout,
+		       JSON_INDENT(2) | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0));
 	json_decref(value);
-	if (r < 0 || putchar('\n') == EOF) {
-		(void)failure_say(&failure, EIO, "write JSON: standard output did not take it");
+	if (r == 0 && putchar('\n') == EOF)
+		r = -1;
+	/* main() says of every command what is wrong with standard output. */
+	if (r < 0 && ferror(stdout))
+		return VERB_FAILED;
+	if (r < 0) {
+		(void)failure_say(&failure, EIO, "write JSON: it can't be encoded");
 		return verb_fail(&failure);
 	}
 	return VERB_DONE;

@@ -395,6 +395,15 @@ int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failur
 	return r;
 }
 
+bool cgroup_has_changed(const struct cgroup_set *set)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (set->hierarchies[i].changed)
+			return true;
+	}
+	return false;
+}
+
 void cgroup_close(struct cgroup_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)
@@ -441,7 +450,15 @@ static int remove_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 	return 0;
 }
 
-int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
+uint64_t cgroup_root(const struct cgroup_set *set)
+{
+	struct stat st;
+
+	return set->count > 0 && stat(set->hierarchies[0].mount, &st) == 0 ? st.st_ino
+									   : CGROUP_ROOT_INODE;
+}
+
+int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr)
 {
 	struct failure failure;
 	int r = 0;
@@ -454,6 +471,14 @@ int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
 		*reterr = failure;
 		r = -failure.err;
 	}
+	return r;
+}
+
+int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
+{
+	int r = cgroup_remove_slices(set, reterr);
+
 	/* An empty set has made nothing. */
-	return r == 0 && set->count > 0 ? cgroup_remove_freezer(set->uid, reterr) : r;
+	return r == 0 && set->count > 0 && !set->systemd ? cgroup_remove_freezer(set->uid, reterr)
+							 : r;
 }

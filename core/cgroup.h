@@ -6,8 +6,8 @@
  * the set is `systemd`, cgroup_systemd.h has what takes the place of cgroup_create(), nobody joins by
  * writing, and nothing is removed.
  *
- * One table of controllers and one of limits (cgroup.c); cgroup_v1.c and cgroup_v2.c have what
- * differs. Callers hold the user's registry lock over create, limit and remove.
+ * One table of controllers (cgroup.c) and one of limits (cgroup_limits.c), with what differs between v1 and
+ * v2. Callers hold the user's registry lock over create, limit and remove.
  */
 #ifndef CARREL_CGROUP_H
 #define CARREL_CGROUP_H
@@ -40,6 +40,7 @@ struct cgroup_hierarchy {
 	bool v2;
 	uint32_t controllers; /* bits of enum cgroup_controller_id used here */
 	bool created; /* the slice was made by this process: its limits are still the kernel's own */
+	bool changed; /* a limit of one that was there was written */
 	int slice_fd; /* of the slice, O_PATH, from cgroup_create() to cgroup_close(); else -1 */
 };
 
@@ -65,6 +66,9 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
  */
 int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failure *reterr);
 void cgroup_close(struct cgroup_set *set);
+
+/* Has cgroup_create() changed a limit under which other sandboxes of the user live? */
+bool cgroup_has_changed(const struct cgroup_set *set);
 
 /* Does any hierarchy of the set need CLONE_INTO_CGROUP (v2)? Its slice, to be closed, or -1. */
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr);
@@ -94,6 +98,16 @@ int cgroup_slice_path(const struct cgroup_set *set, enum cgroup_controller_id co
  * What is gone already is no error.
  */
 int cgroup_remove(const struct cgroup_set *set, struct failure *reterr);
+/* The slices alone: where the user has others, which may be frozen, elsewhere. */
+int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr);
+
+/*
+ * What of the host's cgroups the slices are in, as an inode: inside a sandbox, where its own slice is seen
+ * in their place, another than outside.
+ */
+#define CGROUP_ROOT_INODE                                                                          \
+	1 /* of a hierarchy's own root (kernfs); also where there are no cgroups */
+uint64_t cgroup_root(const struct cgroup_set *set);
 
 /*
  * Kill the user's processes in the slice: one round, by pidfd, of those whose real uid is the user's.

@@ -37,9 +37,9 @@ static int hear_agent(int pipe_fd, int64_t deadline_ms, char *text, size_t size)
 
 		if (got < 0)
 			return -errno;
-		if (got == 0 || used + (size_t)got == size - 1)
-			break;
 		used += (size_t)got;
+		if (got == 0 || used == size - 1)
+			break;
 	}
 	text[used] = '\0';
 	text[strcspn(text, "\n")] = '\0';

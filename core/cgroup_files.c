@@ -121,27 +121,33 @@ int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, struct 
 	return 0;
 }
 
-static uint64_t read_number(const char *dir, const char *file, uint64_t scale)
+static int read_below(const char *dir, const char *file, char *text, size_t size)
 {
-	char path[PROTOCOL_TEXT_MAX + 64], text[64];
-	uint64_t value;
+	char path[PROTOCOL_TEXT_MAX + 64];
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path) ||
-	    cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0 ||
-	    convert_unsigned(text, 0, UINT64_MAX, &value) < 0)
-		return UINT64_MAX;
-	return value / scale;
+	if (dir[0] == '\0' || snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
+		return -ENOENT;
+	return cgroup_read_file(AT_FDCWD, path, text, size);
 }
 
-/* The value after "NAME " at the start of a line. */
-static uint64_t read_field(const char *dir, const char *file, const char *name)
+uint64_t cgroup_read_number(const char *dir, const char *file)
 {
-	char path[PROTOCOL_TEXT_MAX + 64], text[2048], *line, *rest = text;
+	char text[64];
+	uint64_t value;
+
+	if (read_below(dir, file, text, sizeof(text)) < 0 ||
+	    convert_unsigned(text, 0, UINT64_MAX, &value) < 0)
+		return UINT64_MAX;
+	return value;
+}
+
+uint64_t cgroup_read_field(const char *dir, const char *file, const char *name)
+{
+	char text[2048], *line, *rest = text;
 	size_t len = strlen(name);
 	uint64_t value;
 
-	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path) ||
-	    cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+	if (read_below(dir, file, text, sizeof(text)) < 0)
 		return UINT64_MAX;
 	while ((line = strsep(&rest, "\n"))) {
 		if (strncmp(line, name, len) == 0 && line[len] == ' ' &&
@@ -149,6 +155,12 @@ static uint64_t read_field(const char *dir, const char *file, const char *name)
 			return value;
 	}
 	return UINT64_MAX;
+}
+
+/* cpuacct.usage is in nanoseconds. */
+static uint64_t in_usec(uint64_t nanoseconds)
+{
+	return nanoseconds == UINT64_MAX ? UINT64_MAX : nanoseconds / 1000;
 }
 
 static uint64_t either(uint64_t first, uint64_t second)
@@ -162,19 +174,20 @@ void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const c
 	struct cgroup_usage usage = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 
 	if (cpu_dir[0] != '\0')
-		usage.cpu_usec = either(read_number(cpu_dir, "cpuacct.usage", 1000),
-					read_field(cpu_dir, "cpu.stat", "usage_usec"));
+		usage.cpu_usec = either(in_usec(cgroup_read_number(cpu_dir, "cpuacct.usage")),
+					cgroup_read_field(cpu_dir, "cpu.stat", "usage_usec"));
 	if (memory_dir[0] != '\0') {
-		usage.memory_bytes = either(read_number(memory_dir, "memory.usage_in_bytes", 1),
-					    read_number(memory_dir, "memory.current", 1));
+		usage.memory_bytes = either(cgroup_read_number(memory_dir, "memory.usage_in_bytes"),
+					    cgroup_read_number(memory_dir, "memory.current"));
 		usage.memory_peak_bytes =
-			either(read_number(memory_dir, "memory.max_usage_in_bytes", 1),
-			       read_number(memory_dir, "memory.peak", 1));
-		usage.oom_kills = either(read_field(memory_dir, "memory.oom_control", "oom_kill"),
-					 read_field(memory_dir, "memory.events", "oom_kill"));
+			either(cgroup_read_number(memory_dir, "memory.max_usage_in_bytes"),
+			       cgroup_read_number(memory_dir, "memory.peak"));
+		usage.oom_kills =
+			either(cgroup_read_field(memory_dir, "memory.oom_control", "oom_kill"),
+			       cgroup_read_field(memory_dir, "memory.events", "oom_kill"));
 	}
 	if (pids_dir[0] != '\0')
-		usage.processes = read_number(pids_dir, "pids.current", 1);
+		usage.processes = cgroup_read_number(pids_dir, "pids.current");
 	*ret_usage = usage;
 }
 

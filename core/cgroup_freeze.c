@@ -15,6 +15,7 @@
 #include "core/cgroup_units.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/proc_status.h"
 
 #define FREEZER CGROUP_ROOT "/freezer"
 #define FREEZER_PARENT FREEZER "/" CGROUP_PARENT
@@ -314,17 +315,14 @@ int cgroup_thaw(const struct cgroup_set *set, struct failure *reterr)
 /* Has the process SIGKILL pending? Then it runs no instruction of its own any more. */
 static bool is_dying(pid_t pid)
 {
-	static const char *const names[] = {"\nSigPnd:\t", "\nShdPnd:\t"};
-	char path[40], text[8192];
+	struct proc_status_field fields[] = {{.name = "SigPnd"}, {.name = "ShdPnd"}};
+	char path[40];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+	if (proc_status_read(AT_FDCWD, path, fields, ARRAY_SIZE(fields)) < 0)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *line = strstr(text, names[i]);
-
-		if (line &&
-		    strtoull(line + strlen(names[i]), NULL, 16) & (UINT64_C(1) << (SIGKILL - 1)))
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		if (strtoull(fields[i].text, NULL, 16) & (UINT64_C(1) << (SIGKILL - 1)))
 			return true;
 	}
 	return false;

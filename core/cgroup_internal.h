@@ -48,14 +48,20 @@ int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int
 /* A controller file below dir_fd: trailing newline cut. -errno. */
 int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size);
 int cgroup_write_file(int dir_fd, const char *file, const char *text);
+/*
+ * A file that is one number, and the number after "NAME " at the start of a line of one. UINT64_MAX: no such
+ * file, line or number, or `dir` is "".
+ */
+uint64_t cgroup_read_number(const char *dir, const char *file);
+uint64_t cgroup_read_field(const char *dir, const char *file, const char *name);
 
 /* Set and read back one limit, or lift it where the plan has none. */
-int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-		     const struct plan *plan, enum plan_limit_kind kind, struct failure *reterr);
+int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+		     enum plan_limit_kind kind, struct failure *reterr);
 
 /* Set and read back every limit of the controllers in one hierarchy. */
-int cgroup_apply_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-			const struct plan *plan, struct failure *reterr);
+int cgroup_apply_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+			struct failure *reterr);
 
 /* v1: a new cpuset is empty, and takes no process until it has CPUs and memory nodes. */
 int cgroup_v1_fill_cpuset(int parent_fd, int child_fd, struct failure *reterr);

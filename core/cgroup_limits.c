@@ -191,8 +191,8 @@ int cgroup_verify_limits_v2(const char *dir, const struct plan *plan, struct fai
 	return r;
 }
 
-int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-		     const struct plan *plan, enum plan_limit_kind kind, struct failure *reterr)
+int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+		     enum plan_limit_kind kind, struct failure *reterr)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	const struct cgroup_limit_info *info = &cgroup_limits[kind];
@@ -225,12 +225,13 @@ int cgroup_set_limit(const struct cgroup_hierarchy *hierarchy, int slice_fd,
 			return 0;
 		if (r == -ENOENT && !plan->limits[kind].set)
 			return 0;
+		hierarchy->changed = true;
 	}
 	return write_limit(plan, kind, slice_fd, file, wanted, page_size, reterr);
 }
 
-int cgroup_apply_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-			const struct plan *plan, struct failure *reterr)
+int cgroup_apply_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+			struct failure *reterr)
 {
 	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
 		if (!(hierarchy->controllers & (1U << cgroup_limits[kind].controller)))

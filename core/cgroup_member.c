@@ -14,6 +14,7 @@
 #include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/proc_status.h"
 #include "core/sys.h"
 
 int cgroup_open_v2(const struct cgroup_set *set, int *ret_fd, struct failure *reterr)
@@ -129,15 +130,13 @@ int cgroup_verify(const struct cgroup_set *set, pid_t pid, struct failure *reter
 /* Is it still that user's, now that the pidfd holds on to it? */
 static bool has_real_uid(pid_t pid, uint32_t uid)
 {
-	char path[40], text[4096];
+	struct proc_status_field field = {.name = "Uid"};
+	char path[40];
 	unsigned int real = UINT32_MAX;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return false;
-	const char *line = strstr(text, "\nUid:\t");
-
-	return line && sscanf(line, "\nUid:\t%u", &real) == 1 && real == uid;
+	return proc_status_read(AT_FDCWD, path, &field, 1) == 0 &&
+	       sscanf(field.text, "%u", &real) == 1 && real == uid;
 }
 
 void cgroup_kill(const struct cgroup_set *set)

@@ -9,6 +9,7 @@
 #include "core/cgroup_internal.h"
 #include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
+#include "core/convert.h"
 #include "core/sys.h"
 
 #define SYSTEMD_WAIT_MS 5000
@@ -28,8 +29,8 @@ static void note(struct retune *retune, const struct failure *failure)
 }
 
 /* Every limit in one slice that is there. */
-static void set_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
-		       const struct plan *plan, struct retune *retune)
+static void set_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
+		       struct retune *retune)
 {
 	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
 		struct failure failure;
@@ -42,8 +43,25 @@ static void set_limits(const struct cgroup_hierarchy *hierarchy, int slice_fd,
 	}
 }
 
-/* How many processes were not there yet: 0 when all are. */
-static int move_members(int from_fd, int to_fd, struct failure *reterr)
+/* The pid may have become somebody else's between reading and writing it. */
+static void put_back(const struct cgroup_set *from, const struct cgroup_hierarchy *to,
+		     const char *pid)
+{
+	struct failure ignored;
+	uint64_t number;
+
+	if (convert_unsigned(pid, 1, INT32_MAX, &number) < 0 ||
+	    cgroup_verify(from, (pid_t)number, &ignored) != -EXDEV)
+		return;
+	_close_ int root_fd = open(to->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root_fd >= 0)
+		(void)cgroup_write_file(root_fd, "cgroup.procs", pid);
+}
+
+/* How many processes were not there yet: 0 when all are. `from` is the hierarchy of from_fd alone. */
+static int move_members(const struct cgroup_set *from, int from_fd,
+			const struct cgroup_hierarchy *to, int to_fd, struct failure *reterr)
 {
 	_close_ int fd = openat(from_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	_fclose_ FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
@@ -69,6 +87,7 @@ static int move_members(int from_fd, int to_fd, struct failure *reterr)
 		r = cgroup_write_file(to_fd, "cgroup.procs", line);
 		if (r < 0 && r != -ESRCH)
 			return failure_set(reterr, -r, "move process %s", line);
+		put_back(from, to, line);
 		moved++;
 	}
 	return moved;
@@ -81,16 +100,23 @@ static void adopt(struct cgroup_set *set, size_t index, const struct plan *plan,
 	struct cgroup_hierarchy *hierarchy = &set->hierarchies[index];
 	struct cgroup_set alone = {.uid = set->uid, .hierarchies = {*hierarchy}, .count = 1};
 	size_t other = index == 0 ? 1 : 0;
+	struct cgroup_set from = {.uid = set->uid,
+				  .hierarchies = {set->hierarchies[other]},
+				  .count = 1};
 	struct failure failure;
 	int r = cgroup_create(&alone, plan, &failure);
+
+	cgroup_close(&alone);
 	_close_ int to_fd = r < 0 ? -1 : cgroup_open_slice(hierarchy, set->uid, &failure);
 	_close_ int from_fd =
 		to_fd < 0 || other >= set->count
 			? -1
 			: cgroup_open_slice(&set->hierarchies[other], set->uid, &failure);
 
+	if (r == 0 && (to_fd < 0 || (from_fd < 0 && other < set->count)))
+		r = -failure.err;
 	for (int round = 0; round < MOVE_ROUNDS && from_fd >= 0; round++) {
-		r = move_members(from_fd, to_fd, &failure);
+		r = move_members(&from, from_fd, hierarchy, to_fd, &failure);
 		if (r <= 0)
 			break;
 	}

@@ -139,33 +139,6 @@ static int read_text(const char *dir, const char *file, char *text, size_t size)
 	return cgroup_read_file(AT_FDCWD, path, text, size);
 }
 
-static uint64_t read_number(const char *dir, const char *file)
-{
-	char text[64];
-	uint64_t value;
-
-	if (read_text(dir, file, text, sizeof(text)) < 0 ||
-	    convert_unsigned(text, 0, UINT64_MAX, &value) < 0)
-		return UINT64_MAX;
-	return value;
-}
-
-static uint64_t read_field(const char *dir, const char *file, const char *name)
-{
-	char text[2048], *line, *rest = text;
-	size_t len = strlen(name);
-	uint64_t value;
-
-	if (read_text(dir, file, text, sizeof(text)) < 0)
-		return UINT64_MAX;
-	while ((line = strsep(&rest, "\n"))) {
-		if (strncmp(line, name, len) == 0 && line[len] == ' ' &&
-		    convert_unsigned(line + len + 1, 0, UINT64_MAX, &value) == 0)
-			return value;
-	}
-	return UINT64_MAX;
-}
-
 static int parse_cpu_max(const char *text, bool v2, uint64_t *ret_percent)
 {
 	uint64_t quota, period = CPU_PERIOD_USEC;
@@ -251,9 +224,9 @@ static void read_swap(const struct cgroup_dirs *dirs, struct cgroup_figures *fig
 	struct cgroup_held *held = &figures->limits[LIMIT_SWAP_MAX];
 	char text[64];
 
-	figures->swap_bytes = read_number(dir, "memory.swap.current");
+	figures->swap_bytes = cgroup_read_number(dir, "memory.swap.current");
 	if (figures->swap_bytes == UINT64_MAX)
-		figures->swap_bytes = less(read_number(dir, "memory.memsw.usage_in_bytes"),
+		figures->swap_bytes = less(cgroup_read_number(dir, "memory.memsw.usage_in_bytes"),
 					   figures->usage.memory_bytes);
 	if (held->known && held->value != CONVERT_MAX &&
 	    read_text(dir, "memory.memsw.limit_in_bytes", text, sizeof(text)) == 0)
@@ -273,10 +246,11 @@ void cgroup_read_figures(const struct cgroup_dirs *dirs, struct cgroup_figures *
 	cgroup_read_usage_dirs(dirs->paths[CONTROLLER_MEMORY], account,
 			       dirs->paths[CONTROLLER_PIDS], &figures.usage);
 	read_swap(dirs, &figures);
-	figures.pids_refused = read_field(dirs->paths[CONTROLLER_PIDS], "pids.events", "max");
-	figures.throttled_usec = read_field(cpu, "cpu.stat", "throttled_usec");
+	figures.pids_refused =
+		cgroup_read_field(dirs->paths[CONTROLLER_PIDS], "pids.events", "max");
+	figures.throttled_usec = cgroup_read_field(cpu, "cpu.stat", "throttled_usec");
 	if (figures.throttled_usec == UINT64_MAX) {
-		uint64_t nanoseconds = read_field(cpu, "cpu.stat", "throttled_time");
+		uint64_t nanoseconds = cgroup_read_field(cpu, "cpu.stat", "throttled_time");
 
 		figures.throttled_usec =
 			nanoseconds == UINT64_MAX ? UINT64_MAX : nanoseconds / 1000;

@@ -5,6 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * One line, and nothing that a terminal obeys: names and paths in it may be anybody's, and it ends up in
+ * logs and before admins. Controls are the bytes below 0x20, 0x7f, and U+0080 to U+009F in UTF-8.
+ */
+static void clean(char *text)
+{
+	for (unsigned char *at = (unsigned char *)text; *at; at++) {
+		if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+			at[1] = '?';
+		else if (at[0] >= 0x20 && at[0] != 0x7f)
+			continue;
+		at[0] = '?';
+	}
+}
+
 __attribute__((format(printf, 3, 0))) static size_t format(char *text, size_t size, const char *fmt,
 							   va_list ap)
 {
@@ -14,6 +29,7 @@ __attribute__((format(printf, 3, 0))) static size_t format(char *text, size_t si
 		text[0] = '\0';
 		return 0;
 	}
+	clean(text);
 	return (size_t)n < size ? (size_t)n : size - 1;
 }
 

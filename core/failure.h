@@ -5,7 +5,8 @@
  * A function that can fail returns 0 or -errno and takes `struct failure *reterr` as its last
  * argument. The buffer is the caller's, of fixed size, so that failing needs no memory. It is
  * filled once, at the place of the failure ("mount tmpfs on /var/tmp: No space left on device");
- * callers add what they were doing with failure_wrap(). Only entry points log it.
+ * callers add what they were doing with failure_wrap(). Only entry points log it. A text is one line
+ * without control characters, whatever is put into it: each becomes '?'.
  */
 #ifndef CARREL_FAILURE_H
 #define CARREL_FAILURE_H

@@ -2,6 +2,7 @@
 #include "core/join.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
@@ -40,6 +41,19 @@ static int read_own(const char *path, char *text, size_t size, struct failure *r
 	return 0;
 }
 
+/*
+ * By system call: where the path is longer than PATH_MAX, which a user can make it before calling su, the C
+ * library's getcwd(3) would go up by "..", reading each directory on the way, whoever's it is.
+ */
+static char *own_cwd(void)
+{
+	char path[PATH_MAX];
+
+	if (syscall(SYS_getcwd, path, sizeof(path)) < 0 || path[0] != '/')
+		return NULL;
+	return strdup(path);
+}
+
 int join_prepare(struct join *join, struct failure *reterr)
 {
 	char text[CGROUP_PLACE_TEXT];
@@ -52,8 +66,8 @@ int join_prepare(struct join *join, struct failure *reterr)
 	join->cgroups = strdup(text);
 	if (!join->cgroups)
 		return failure_set(reterr, ENOMEM, "note the own cgroups");
-	/* A cwd that can't be named (deleted, unreachable) is not gone back to: "/" does. */
-	join->cwd = getcwd(NULL, 0);
+	/* A cwd that can't be named (deleted, unreachable, too long) is not gone back to: "/" does. */
+	join->cwd = own_cwd();
 	return ns_save(&join->saved, reterr);
 }
 
@@ -198,12 +212,17 @@ static int enter_namespaces(struct join *join, struct failure *reterr)
 		return failure_set(reterr, errno, "unshare root and cwd");
 	if (setns(join->pidfd, (int)join->reply->namespaces) < 0)
 		return failure_set(reterr, errno, "join the sandbox's namespaces");
+	join->inside = true;
 	return 0;
 }
 
 static int leave_namespaces(struct join *join, struct failure *reterr)
 {
-	return ns_restore(&join->saved, join->reply->namespaces, reterr);
+	int r = join->inside ? ns_restore(&join->saved, join->reply->namespaces, reterr) : 0;
+
+	if (r == 0)
+		join->inside = false;
+	return r;
 }
 
 /* Where the process is, the kernel says, whatever the descriptors were. */
@@ -301,8 +320,8 @@ int join_apply(struct join *join, struct failure *reterr)
 
 		/* This step too: moving into some of the cgroups is undone as a whole. */
 		if (undo_from(join, i + 1, &undoing) < 0)
-			return failure_say(reterr, -r, "%.200s (and then: %.200s)", reterr->text,
-					   undoing.text);
+			return failure_say(reterr, join->inside ? ENOTRECOVERABLE : -r,
+					   "%.200s (and then: %.200s)", reterr->text, undoing.text);
 		return r;
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #ifndef CARREL_JOIN_H
 #define CARREL_JOIN_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -24,6 +25,7 @@ struct join {
 	char *cwd; /* NULL: it has no name */
 	char *cgroups; /* the text of /proc/self/cgroup (cgroup_place.h) */
 	int oom_score_adj;
+	bool inside; /* the sandbox's namespaces have been joined, and not been left */
 	/* From the reply. */
 	const struct message_reply *reply;
 	uint32_t uid; /* whose sandbox it is */
@@ -36,7 +38,8 @@ struct join {
 int join_prepare(struct join *join, struct failure *reterr);
 /*
  * All steps, or none: a step that fails has those before it undone. At the end the process's own
- * cgroups and namespaces have been compared with what the reply says.
+ * cgroups and namespaces have been compared with what the reply says. -ENOTRECOVERABLE: it failed, and the
+ * process could not get out of the sandbox's namespaces again.
  */
 int join_apply(struct join *join, struct failure *reterr);
 /*

@@ -2,22 +2,19 @@
 #include "core/mnt.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/mnt_fs.h"
 #include "core/mnt_homes.h"
 #include "core/mnt_share.h"
 #include "core/mnt_x11.h"
 #include "core/mount_mark.h"
 #include "core/sys.h"
-
-#define SAFE_ATTRIBUTES (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* What the steps hand on to each other. */
 struct mounter {
@@ -47,9 +44,18 @@ static int open_path(const char *path, uint64_t flags, struct failure *reterr)
 static int attach(int tree_fd, int target_fd, const char *what, const char *target,
 		  struct failure *reterr)
 {
-	if (sys_move_mount(tree_fd, target_fd) < 0)
-		return failure_set(reterr, errno, "mount %s on %s", what, target);
-	return 0;
+	struct stat tree, place;
+
+	if (sys_move_mount(tree_fd, target_fd) == 0)
+		return 0;
+	int err = errno;
+
+	if (err == EINVAL && fstat(tree_fd, &tree) == 0 && fstat(target_fd, &place) == 0 &&
+	    S_ISDIR(tree.st_mode) != S_ISDIR(place.st_mode))
+		return failure_say(reterr, err, "mount %s on %s: %s", what, target,
+				   S_ISDIR(tree.st_mode) ? "expected a directory there"
+							 : "expected a file there, no directory");
+	return failure_set(reterr, err, "mount %s on %s", what, target);
 }
 
 static int attach_at(int tree_fd, const char *what, const char *target, struct failure *reterr)
@@ -57,28 +63,6 @@ static int attach_at(int tree_fd, const char *what, const char *target, struct f
 	_close_ int target_fd = open_path(target, 0, reterr);
 
 	return target_fd < 0 ? target_fd : attach(tree_fd, target_fd, what, target, reterr);
-}
-
-/* A new, detached file system; options are pairs of texts, ended by a NULL. */
-static int make_fs(const char *type, const char *const options[][2], unsigned int attributes,
-		   struct failure *reterr)
-{
-	_close_ int fs_fd = sys_fsopen(type);
-
-	if (fs_fd < 0)
-		return failure_set(reterr, errno, "open a new %s", type);
-	for (size_t i = 0; options[i][0]; i++) {
-		if (sys_fsconfig_string(fs_fd, options[i][0], options[i][1]) < 0)
-			return failure_set(reterr, errno, "set %s=%s of a new %s", options[i][0],
-					   options[i][1], type);
-	}
-	if (sys_fsconfig_create(fs_fd) < 0)
-		return failure_set(reterr, errno, "create a new %s", type);
-	int mount_fd = sys_fsmount(fs_fd, attributes);
-
-	if (mount_fd < 0)
-		return failure_set(reterr, errno, "mount a new %s", type);
-	return mount_fd;
 }
 
 static int apply_propagation(struct mounter *mounter, const struct plan_step *step,
@@ -96,7 +80,7 @@ static int apply_propagation(struct mounter *mounter, const struct plan_step *st
 
 static unsigned int tmp_attributes(const struct plan *plan)
 {
-	return SAFE_ATTRIBUTES | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0);
+	return MNT_SAFE | (plan->tmp_noexec ? MOUNT_ATTR_NOEXEC : 0);
 }
 
 /*
@@ -111,9 +95,11 @@ static int attach_store(struct mounter *mounter, int *store_fd, const struct pla
 	mounter->x11_looked_for = true;
 	int r = attach_at(*store_fd, "the private directories", step[1].target, reterr);
 
+	if (r < 0)
+		return failure_wrap(reterr, "private_tmp");
 	close_fd(&mounter->store_fd);
 	mounter->store_fd = steal_fd(store_fd);
-	return r;
+	return 0;
 }
 
 static int fresh_tmpfs(const struct plan *plan, struct failure *reterr)
@@ -132,7 +118,7 @@ static int fresh_tmpfs(const struct plan *plan, struct failure *reterr)
 	(void)snprintf(inodes, sizeof(inodes), "%llu",
 		       plan->tmpfs_inodes == CONVERT_MAX ? 0ULL
 							 : (unsigned long long)plan->tmpfs_inodes);
-	return make_fs("tmpfs", options, tmp_attributes(plan), reterr);
+	return mnt_make_fs("tmpfs", options, tmp_attributes(plan), reterr);
 }
 
 /* A clone of the one in another sandbox, with this plan's sizes and attributes; -ESRCH: that has ended. */
@@ -227,7 +213,9 @@ static int apply_tmp_dir(struct mounter *mounter, const struct plan_step *step,
 		return failure_set(reterr, errno, "clone the private %s", step->target);
 	int r = attach_at(tree_fd, "the private directory", step->target, reterr);
 
-	if (r == 0 && strcmp(step->target, "/tmp") == 0)
+	if (r < 0)
+		return failure_wrap(reterr, "private_tmp");
+	if (strcmp(step->target, "/tmp") == 0)
 		r = mnt_put_x11(mounter->x11_fd, tree_fd, reterr);
 	return r;
 }
@@ -248,7 +236,7 @@ static int apply_proc(struct mounter *mounter, const struct plan_step *step, str
 
 	if (plan->as_user)
 		options = plan->proc_invisible ? invisible : invisible + 1;
-	_close_ int fd = make_fs("proc", options, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	_close_ int fd = mnt_make_fs("proc", options, MNT_SAFE | MOUNT_ATTR_NOEXEC, reterr);
 
 	(void)step;
 	return fd < 0 ? fd : attach_at(fd, "a fresh proc", "/proc", reterr);
@@ -267,122 +255,15 @@ static int apply_mqueue(struct mounter *mounter, const struct plan_step *step,
 		return 0; /* nothing of the host's is there to be seen */
 	if (target_fd < 0)
 		return failure_set(reterr, errno, "open /dev/mqueue");
-	_close_ int fd = make_fs("mqueue", none, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC, reterr);
+	_close_ int fd = mnt_make_fs("mqueue", none, MNT_SAFE | MOUNT_ATTR_NOEXEC, reterr);
 
 	return fd < 0 ? fd : attach(fd, target_fd, "a fresh mqueue", "/dev/mqueue", reterr);
-}
-
-static int clone_tree(int fd, const char *path, struct failure *reterr)
-{
-	int tree_fd =
-		sys_open_tree(fd, "",
-			      AT_EMPTY_PATH | AT_RECURSIVE | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	return tree_fd < 0 ? failure_set(reterr, errno, "clone the mounts at %s", path) : tree_fd;
-}
-
-/*
- * Open the user's home with the user's uid and groups (setfsuid(2) takes the file capabilities away with
- * it). Root's supplementary groups do not come back: carrel-init needs none. Returns O_PATH
- * descriptor or -errno.
- */
-static int open_home(const struct mounter *mounter, int root_fd, const char *name)
-{
-	if (mounter->plan->as_user) {
-		int own_fd = openat(root_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-
-		return own_fd < 0 ? -errno : own_fd;
-	}
-	if (setgroups(mounter->login->gid_count, mounter->login->gids) < 0)
-		return -errno;
-	(void)setfsgid(mounter->login->gid);
-	(void)setfsuid(mounter->login->uid);
-	int fd = openat(root_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	int err = errno;
-
-	(void)setfsuid(0);
-	(void)setfsgid(0);
-	if (setgroups(0, NULL) < 0) {
-		err = errno;
-		close_fd(&fd);
-	}
-	return fd < 0 ? -err : fd;
-}
-
-/*
- * The one home that stays visible under a home root: `rest` is its path below that root. What lies
- * between is made as empty directories.
- */
-static int keep_home(const struct mounter *mounter, const char *home, const char *rest, int real_fd,
-		     int cover_fd, struct failure *reterr)
-{
-	_free_ char *path = strdup(rest);
-	_close_ int real = dup(real_fd), cover = dup(cover_fd);
-	char *next = path, *name;
-	struct stat st;
-
-	if (!path || real < 0 || cover < 0)
-		return failure_set(reterr, errno ? errno : ENOMEM, "prepare the home %s", home);
-	while ((name = strsep(&next, "/"))) {
-		int fd = open_home(mounter, real, name);
-
-		if (fd == -ENOENT)
-			return 0; /* no home (yet): there is nothing to show */
-		if (fd < 0)
-			return failure_set(reterr, -fd, "reach the home %s as its user", home);
-		close_fd(&real);
-		real = fd;
-		if (fstat(real, &st) < 0)
-			return failure_set(reterr, errno, "look at the home %s", home);
-		if (!S_ISDIR(st.st_mode))
-			return failure_say(reterr, ENOTDIR,
-					   "hide_homes: the home %s is not a directory (a symbolic "
-					   "link is not followed): set the real path in passwd",
-					   home);
-		if (mkdirat(cover, name, 0755) < 0)
-			return failure_set(reterr, errno, "make %s of the home %s", name, home);
-		fd = openat(cover, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			return failure_set(reterr, errno, "open %s of the home %s", name, home);
-		close_fd(&cover);
-		cover = fd;
-	}
-	_close_ int tree_fd = clone_tree(real, home, reterr);
-
-	return tree_fd < 0 ? tree_fd : attach(tree_fd, cover, "the user's home", home, reterr);
 }
 
 static int apply_hide_homes(struct mounter *mounter, const struct plan_step *step,
 			    struct failure *reterr)
 {
-	static const char *const options[][2] = {{"source", "carrel"},
-						 {"size", "64k"},
-						 {"nr_inodes", "16"},
-						 {"mode", "0755"},
-						 {NULL, NULL}};
-	size_t root_len = strlen(step->target);
-	_close_ int real_fd = sys_openat2(AT_FDCWD, step->target, O_PATH | O_DIRECTORY | O_CLOEXEC,
-					  RESOLVE_NO_SYMLINKS);
-
-	if (real_fd < 0 && errno == ENOENT)
-		return 0;
-	if (real_fd < 0)
-		return failure_set(reterr, errno, "hide_homes: open the home root %s",
-				   step->target);
-	mnt_detach_homes(step->target, step->source);
-	_close_ int cover_fd = make_fs("tmpfs", options, SAFE_ATTRIBUTES, reterr);
-
-	if (cover_fd < 0)
-		return cover_fd;
-	/* Attached before the home goes into it: a detached tree takes no mounts before 6.15. */
-	int r = attach(cover_fd, real_fd, "an empty directory", step->target, reterr);
-
-	if (r == 0 && step->source)
-		r = keep_home(mounter, step->source, step->source + root_len + 1, real_fd, cover_fd,
-			      reterr);
-	if (r == 0 && sys_mount_setattr(cover_fd, 0, MOUNT_ATTR_RDONLY, 0) < 0)
-		r = failure_set(reterr, errno, "make the cover of %s read-only", step->target);
-	return r;
+	return mnt_hide_homes(mounter->plan, mounter->login, step->target, step->source, reterr);
 }
 
 static int apply_bind(struct mounter *mounter, const struct plan_step *step, struct failure *reterr)
@@ -392,7 +273,7 @@ static int apply_bind(struct mounter *mounter, const struct plan_step *step, str
 	(void)mounter;
 	if (source_fd < 0)
 		return failure_wrap(reterr, "bind");
-	_close_ int tree_fd = clone_tree(source_fd, step->source, reterr);
+	_close_ int tree_fd = mnt_clone_tree(source_fd, step->source, reterr);
 
 	if (tree_fd < 0)
 		return tree_fd;
@@ -411,7 +292,7 @@ static int apply_read_only(struct mounter *mounter, const struct plan_step *step
 	(void)mounter;
 	if (target_fd < 0)
 		return failure_wrap(reterr, "read_only");
-	_close_ int tree_fd = clone_tree(target_fd, step->target, reterr);
+	_close_ int tree_fd = mnt_clone_tree(target_fd, step->target, reterr);
 
 	if (tree_fd < 0)
 		return tree_fd;
@@ -426,13 +307,12 @@ static int hide_file(int target_fd, const char *target, struct failure *reterr)
 
 	if (source_fd < 0)
 		return source_fd;
-	_close_ int tree_fd = clone_tree(source_fd, "/dev/null", reterr);
+	_close_ int tree_fd = mnt_clone_tree(source_fd, "/dev/null", reterr);
 
 	if (tree_fd < 0)
 		return tree_fd;
 	/* nodev turns the device into something that nobody can open (mount(2)). */
-	if (sys_mount_setattr(tree_fd, 0, MOUNT_ATTR_RDONLY | SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC,
-			      0) < 0)
+	if (sys_mount_setattr(tree_fd, 0, MOUNT_ATTR_RDONLY | MNT_SAFE | MOUNT_ATTR_NOEXEC, 0) < 0)
 		return failure_set(reterr, errno, "make the cover of %s unusable", target);
 	return attach(tree_fd, target_fd, "an empty file", target, reterr);
 }
@@ -480,9 +360,8 @@ static int apply_hide(struct mounter *mounter, const struct plan_step *step, str
 		return failure_set(reterr, errno, "hide: look at %s", step->target);
 	if (!S_ISDIR(st.st_mode))
 		return hide_file(target_fd, step->target, reterr);
-	_close_ int mask_fd =
-		make_fs("tmpfs", mask, SAFE_ATTRIBUTES | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY,
-			reterr);
+	_close_ int mask_fd = mnt_make_fs("tmpfs", mask,
+					  MNT_SAFE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY, reterr);
 
 	return mask_fd < 0 ? mask_fd
 			   : attach(mask_fd, target_fd, "an empty directory", step->target, reterr);
@@ -504,14 +383,14 @@ static int (*const appliers[])(struct mounter *mounter, const struct plan_step *
 };
 _Static_assert(ARRAY_SIZE(appliers) == STEP_HIDE + 1, "a row for each kind of step");
 
-int mnt_apply(const struct plan *plan, const struct login *login, int channel,
-	      struct failure *reterr)
+static int apply_steps(const struct plan *plan, size_t first, size_t end, const struct login *login,
+		       int channel, struct failure *reterr)
 {
 	struct mounter mounter = {
 		.plan = plan, .login = login, .channel = channel, .store_fd = -1, .x11_fd = -1};
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < plan->step_count; i++) {
+	for (size_t i = first; r == 0 && i < end; i++) {
 		const struct plan_step *step = &plan->steps[i];
 
 		if (appliers[step->kind])
@@ -520,4 +399,15 @@ int mnt_apply(const struct plan *plan, const struct login *login, int channel,
 	close_fd(&mounter.store_fd);
 	close_fd(&mounter.x11_fd);
 	return r;
+}
+
+int mnt_apply(const struct plan *plan, const struct login *login, int channel,
+	      struct failure *reterr)
+{
+	return apply_steps(plan, 0, plan_first_late(plan), login, channel, reterr);
+}
+
+int mnt_apply_late(const struct plan *plan, const struct login *login, struct failure *reterr)
+{
+	return apply_steps(plan, plan_first_late(plan), plan->step_count, login, -1, reterr);
 }

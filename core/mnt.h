@@ -5,8 +5,7 @@
  * The caller is PID 1 of the sandbox to be: root with all capabilities, alone in its new
  * namespaces, in the user's cgroup already. A target is opened once, without following symbolic
  * links (openat2, RESOLVE_NO_SYMLINKS), and after that there is only the descriptor; trees are built
- * detached and attached last. The user's home is reached with the user's own file system identity,
- * since root may be nobody there (NFS root_squash).
+ * detached and attached last.
  *
  * Needs Linux 5.12 (mount_setattr). A detached mount can't be cloned before 6.15, so the tmpfs is
  * attached below the first private directory before its directories are cloned.
@@ -22,10 +21,14 @@
 #include "core/plan.h"
 
 /*
- * All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h). Through `channel` the
- * helper says where the private directories are, if the plan needs it (mnt_share.h).
+ * All steps in order, but STEP_CGROUP_VIEW, which waits for the cgroups (mnt_cgroup.h), and what comes after
+ * that (plan_first_late). Through `channel` the helper says where the private directories are, if the plan
+ * needs it (mnt_share.h).
  */
 int mnt_apply(const struct plan *plan, const struct login *login, int channel,
 	      struct failure *reterr);
+
+/* The rest. */
+int mnt_apply_late(const struct plan *plan, const struct login *login, struct failure *reterr);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "core/cgroup_internal.h"
 #include "core/cleanup.h"
+#include "core/mnt_fs.h"
 #include "core/sys.h"
 
 bool mnt_has_cgroup_view(const struct plan *plan)
@@ -113,29 +114,23 @@ static int attach_users(const struct cgroup_set *set, int slice_fd, struct failu
 	static const char *const options[][2] = {{"source", "carrel"},
 						 {"size", "4k"},
 						 {"nr_inodes", "3"},
-						 {"mode", "0755"}};
+						 {"mode", "0755"},
+						 {NULL, NULL}};
 	char path[128], name[32];
-	_close_ int fs_fd = sys_fsopen("tmpfs");
 
 	(void)snprintf(path, sizeof(path), "%s/%s", set->hierarchies[0].mount,
 		       set->hierarchies[0].parent);
 	(void)snprintf(name, sizeof(name), "user-%u.slice", set->uid);
 	_close_ int target_fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fs_fd < 0 || target_fd < 0)
+	if (target_fd < 0)
 		return failure_set(reterr, errno, "cover %s", path);
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (sys_fsconfig_string(fs_fd, options[i][0], options[i][1]) < 0)
-			return failure_set(reterr, errno, "set %s=%s of a new tmpfs", options[i][0],
-					   options[i][1]);
-	}
-	_close_ int cover_fd = sys_fsconfig_create(fs_fd) < 0
-				       ? -1
-				       : sys_fsmount(fs_fd, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-								    MOUNT_ATTR_NOEXEC);
+	_close_ int cover_fd = mnt_make_fs("tmpfs", options, MNT_SAFE | MOUNT_ATTR_NOEXEC, reterr);
 
+	if (cover_fd < 0)
+		return cover_fd;
 	/* Attached before the slice goes into it: a detached tree takes no mounts before 6.15. */
-	if (cover_fd < 0 || sys_move_mount(cover_fd, target_fd) < 0)
+	if (sys_move_mount(cover_fd, target_fd) < 0)
 		return failure_set(reterr, errno, "cover %s", path);
 	if (mkdirat(cover_fd, name, 0755) < 0)
 		return failure_set(reterr, errno, "make %s in %s", name, path);
@@ -161,6 +156,10 @@ int mnt_attach_slices(const struct cgroup_set *set, const int *fds, struct failu
 
 		if (target_fd < 0)
 			return failure_set(reterr, errno, "open %s", mount);
+		/* The clone of a shared mount is its peer: nothing is to go out. */
+		if (sys_mount_private(fds[i]) < 0)
+			return failure_set(reterr, errno, "make the user's slice in %s private",
+					   mount);
 		if (sys_move_mount(fds[i], target_fd) < 0)
 			return failure_set(reterr, errno, "mount the user's slice on %s", mount);
 	}

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,22 +24,34 @@ static int close_others(int init_fd, int ready_fd, struct failure *reterr)
 	return 0;
 }
 
-int pid1_pipe(int *ret_read, int *ret_write, struct failure *reterr)
+/* Both ends above what carrel-init and the close_range calls before it need for themselves. */
+static int lift(const int fds[2], int *ret_read, int *ret_write)
 {
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return failure_set(reterr, errno, "make a pipe to the sandbox");
-	/* Above what carrel-init and the close_range calls before it need for themselves. */
 	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
 	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	int err = errno;
+	int err = *ret_read < 0 || *ret_write < 0 ? errno : 0;
 
 	(void)close(fds[0]);
 	(void)close(fds[1]);
-	if (*ret_read < 0 || *ret_write < 0)
-		return failure_set(reterr, err, "make a pipe to the sandbox");
-	return 0;
+	return -err;
+}
+
+int pid1_pipe(int *ret_read, int *ret_write, struct failure *reterr)
+{
+	int fds[2];
+	int r = pipe2(fds, O_CLOEXEC) < 0 ? -errno : lift(fds, ret_read, ret_write);
+
+	return r < 0 ? failure_set(reterr, -r, "make a pipe to the sandbox") : 0;
+}
+
+int pid1_socket(int type, int *ret_inside, int *ret_outside, struct failure *reterr)
+{
+	int fds[2];
+	int r = socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0
+			? -errno
+			: lift(fds, ret_inside, ret_outside);
+
+	return r < 0 ? failure_set(reterr, -r, "make a socket pair to the sandbox") : 0;
 }
 
 int pid1_become(int init_fd, int link_fd, int ready_fd, struct failure *reterr)

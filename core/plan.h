@@ -115,6 +115,13 @@ int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
  */
 uint64_t plan_shape(const struct plan *plan);
 
+/*
+ * The first step that waits for STEP_CGROUP_VIEW, with all that come after it: what the admin's paths bind,
+ * hide or make read-only in /sys/fs/cgroup, or above it, is the view, not what was there before. step_count:
+ * there is none.
+ */
+size_t plan_first_late(const struct plan *plan);
+
 /* Is any limit set (so that a slice without a working controller must refuse the login)? */
 bool plan_has_limits(const struct plan *plan);
 

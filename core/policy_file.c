@@ -19,9 +19,15 @@ static int add_source(int at, const char *path, const char *shown, struct policy
 		      struct failure *reterr)
 {
 	struct policy_source source = {0};
-	int r = trusted_read(at, path, shown, POLICY_BYTES_MAX, &source.bytes, &source.size,
-			     reterr);
+	_free_ char *place = NULL;
+	int r;
 
+	/* Every error of a file begins with FILE:LINE; what is wrong with all of it stands in line 1. */
+	if (asprintf(&place, "%s:1", shown) < 0) {
+		place = NULL;
+		return failure_set(reterr, ENOMEM, "read %s", shown);
+	}
+	r = trusted_read(at, path, place, POLICY_BYTES_MAX, &source.bytes, &source.size, reterr);
 	if (r < 0)
 		return r;
 	source.name = strdup(shown);

@@ -130,7 +130,9 @@ const struct policy_key_info policy_keys[POLICY_KEYS] = {
 			    .min = 1,
 			    .max = 10000,
 			    .expected = "a number from 1 to 10000"},
-	[KEY_CPUS] = {.name = "cpus", .type = TYPE_CPUS, .expected = "a list such as 0-3,8"},
+	[KEY_CPUS] = {.name = "cpus",
+		      .type = TYPE_CPUS,
+		      .expected = "a list such as 0-3,8, or max"},
 	[KEY_MEMORY_NODES] = LATER("memory_nodes"),
 	/* The kernel's own upper bound of pids (PID_MAX_LIMIT). */
 	[KEY_PIDS_MAX] = {.name = "pids_max",

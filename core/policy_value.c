@@ -315,8 +315,13 @@ static int parse_cpus(const struct policy_key_info *info, const char *text,
 {
 	char canonical[CONVERT_CPUS * 5]; /* each number with its separator */
 	struct cpu_list list;
-	int r = convert_cpu_list(text, &list);
+	int r;
 
+	if (strcmp(text, "max") == 0) {
+		value->number = CONVERT_MAX;
+		return 0;
+	}
+	r = convert_cpu_list(text, &list);
 	if (r == 0)
 		r = convert_cpu_text(&list, canonical, sizeof(canonical));
 	if (r < 0)

@@ -28,8 +28,9 @@ static const struct {
 	[MESSAGE_TMP_DONE] = {"private directories done", sizeof(struct message_tmp_done)},
 	[MESSAGE_ADOPT] = {"adopt", sizeof(struct message_adopt)},
 	[MESSAGE_ADOPTED] = {"adopted", sizeof(struct message_adopted)},
+	[MESSAGE_LIMITS] = {"limits", sizeof(struct message_plain)},
 };
-_Static_assert(ARRAY_SIZE(messages) == MESSAGE_ADOPTED + 1, "a row for each message");
+_Static_assert(ARRAY_SIZE(messages) == MESSAGE_LIMITS + 1, "a row for each message");
 
 void protocol_head(struct message_head *head, enum message_type type, size_t size)
 {

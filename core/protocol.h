@@ -21,6 +21,7 @@
  *                      ◀──     INFO
  *   QUERY_SESSIONS     ──▶     (which of them first)
  *                      ◀──     SESSIONS
+ *   LIMITS             ──▶     (the user's limits have changed; no answer. Also from helpers)
  *
  *   another helper             warden, for tmp_scope = user
  *   TMP_QUERY          ──▶
@@ -89,6 +90,7 @@ enum message_type {
 	MESSAGE_TMP_DONE,
 	MESSAGE_ADOPT,
 	MESSAGE_ADOPTED,
+	MESSAGE_LIMITS,
 };
 
 struct message_head {
@@ -98,7 +100,7 @@ struct message_head {
 	uint32_t size; /* of the whole message */
 };
 
-/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO, TMP_QUERY. */
+/* A message that is nothing but its head: CLOSE, QUERY, SPAWNED, GO, TMP_QUERY, LIMITS. */
 struct message_plain {
 	struct message_head head;
 };

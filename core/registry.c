@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -12,8 +13,10 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "core/cgroup.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/registry_id.h"
 #include "core/sys.h"
 
 #define LOCK_NAME REGISTRY_LOCK
@@ -181,11 +184,12 @@ static DIR *open_names(int dir_fd, struct failure *reterr)
 	return dir;
 }
 
+/* NULL: there is none, with errno 0, or it can't be read: then nobody must think that nothing lives. */
 static const char *next_name(DIR *dir)
 {
 	const struct dirent *entry;
 
-	while ((entry = readdir(dir))) {
+	while (errno = 0, (entry = readdir(dir))) {
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, LOCK_NAME) != 0 &&
 		    strcmp(entry->d_name, REGISTRY_POD) != 0)
 			return entry->d_name;
@@ -193,17 +197,37 @@ static const char *next_name(DIR *dir)
 	return NULL;
 }
 
+/* Which of the sockets count. */
+struct which {
+	bool managers;
+	bool rooted; /* those alone of that root */
+	uint64_t root;
+};
+
 bool registry_is_manager(const char *name)
 {
 	return name[strlen(name) - 1] == 'm';
 }
 
+uint64_t registry_root(const char *id)
+{
+	struct registry_id parsed;
+
+	return registry_id_parse(id, &parsed) && parsed.root ? parsed.root : CGROUP_ROOT_INODE;
+}
+
+static bool is_meant(const struct which *which, const char *name)
+{
+	return (which->managers || !registry_is_manager(name)) &&
+	       (!which->rooted || registry_root(name) == which->root);
+}
+
 /* Walk the sockets; stop at `enough` live ones. *ret_live: how many were met. */
-static int probe(const struct registry_user *user, bool managers, size_t enough, size_t *ret_live,
-		 struct failure *reterr)
+static int probe(const struct registry_user *user, const struct which *which, size_t enough,
+		 size_t *ret_live, struct failure *reterr)
 {
 	DIR *dir = open_names(user->dir_fd, reterr);
-	const char *name;
+	const char *name = "";
 	size_t live = 0;
 
 	if (!dir)
@@ -212,14 +236,18 @@ static int probe(const struct registry_user *user, bool managers, size_t enough,
 		struct failure ignored;
 		_close_ int fd = -1;
 
-		if (!managers && registry_is_manager(name))
+		if (!is_meant(which, name))
 			continue;
 		if (registry_connect(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
 			(void)unlinkat(user->dir_fd, name, 0);
 		else
 			live++;
 	}
+	int err = name ? 0 : errno;
+
 	(void)closedir(dir);
+	if (err != 0)
+		return failure_set(reterr, err, "read the user's registry");
 	*ret_live = live;
 	return 0;
 }
@@ -228,6 +256,7 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 		   struct failure *reterr)
 {
 	DIR *dir = open_names(user->dir_fd, reterr);
+	const struct which which = {.managers = false};
 	const char *name;
 	size_t names = 0;
 
@@ -235,19 +264,46 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 		return -reterr->err;
 	while ((name = next_name(dir)))
 		names += !registry_is_manager(name);
+	int err = errno;
+
 	(void)closedir(dir);
+	if (err != 0)
+		return failure_set(reterr, err, "read the user's registry");
 	*ret_count = names;
-	return names < max ? 0 : probe(user, false, SIZE_MAX, ret_count, reterr);
+	return names < max ? 0 : probe(user, &which, SIZE_MAX, ret_count, reterr);
 }
 
-int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr)
+static int any(const struct registry_user *user, const struct which *which, size_t enough,
+	       bool *ret_any, struct failure *reterr)
 {
 	size_t live = 0;
-	int r = probe(user, true, 1, &live, reterr);
+	int r = probe(user, which, enough, &live, reterr);
 
 	if (r == 0)
 		*ret_any = live > 0;
 	return r;
+}
+
+int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr)
+{
+	const struct which which = {.managers = true};
+
+	return any(user, &which, 1, ret_any, reterr);
+}
+
+int registry_clean(const struct registry_user *user, bool *ret_any, struct failure *reterr)
+{
+	const struct which which = {.managers = true};
+
+	return any(user, &which, SIZE_MAX, ret_any, reterr);
+}
+
+int registry_any_in(const struct registry_user *user, uint64_t root, bool *ret_any,
+		    struct failure *reterr)
+{
+	const struct which which = {.managers = true, .rooted = true, .root = root};
+
+	return any(user, &which, 1, ret_any, reterr);
 }
 
 /* registry_share.c: the order of registration. The clock is finer than a file system's own time. */
@@ -261,8 +317,21 @@ static int stamp(const struct registry_user *user, const char *id)
 	return utimensat(user->dir_fd, id, times, AT_SYMLINK_NOFOLLOW);
 }
 
-int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
-		    int *ret_socket, struct failure *reterr)
+/* Our pid makes it unique but inside nested pid namespaces, and after a kill. */
+static int format_id(uint32_t uid, bool manager, uint64_t root, int attempt, char *id, size_t size)
+{
+	const char *kind = manager ? "m" : "";
+
+	if (root != CGROUP_ROOT_INODE)
+		return snprintf(id, size, "%u-%d.%d.%llu%s", uid, getpid(), attempt,
+				(unsigned long long)root, kind);
+	if (attempt == 0)
+		return snprintf(id, size, "%u-%d%s", uid, getpid(), kind);
+	return snprintf(id, size, "%u-%d.%d%s", uid, getpid(), attempt, kind);
+}
+
+int registry_listen(const struct registry_user *user, bool manager, uint64_t root,
+		    char ret_id[PROTOCOL_ID_MAX], int *ret_socket, struct failure *reterr)
 {
 	char id[PROTOCOL_ID_MAX];
 	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -272,12 +341,7 @@ int registry_listen(const struct registry_user *user, bool manager, char ret_id[
 	for (int attempt = 0; attempt < ID_ATTEMPTS; attempt++) {
 		struct sockaddr_un address;
 
-		/* Our pid makes it unique but inside nested pid namespaces, and after a kill. */
-		const char *kind = manager ? "m" : "";
-		int len = attempt == 0
-				  ? snprintf(id, sizeof(id), "%u-%d%s", user->uid, getpid(), kind)
-				  : snprintf(id, sizeof(id), "%u-%d.%d%s", user->uid, getpid(),
-					     attempt, kind);
+		int len = format_id(user->uid, manager, root, attempt, id, sizeof(id));
 
 		if (len < 0 || (size_t)len >= sizeof(id))
 			return failure_say(reterr, ENAMETOOLONG, "the sandbox's id is too long");

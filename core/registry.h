@@ -52,6 +52,14 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 
 /* Does any warden of the user live? Removes the sockets of dead ones that it meets before. */
 int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr);
+/* The same, having looked at all of them: no dead one's socket is left. For who cleans up. */
+int registry_clean(const struct registry_user *user, bool *ret_any, struct failure *reterr);
+/*
+ * The same of those whose slices are in the same cgroups (cgroup_root()): a login from inside another
+ * sandbox (su) has its own below that sandbox's, whatever the user has elsewhere.
+ */
+int registry_any_in(const struct registry_user *user, uint64_t root, bool *ret_any,
+		    struct failure *reterr);
 
 /*
  * Connect to a warden, without blocking. *ret_socket; -ECONNREFUSED, -ENOENT: it is dead; -EAGAIN: it
@@ -70,11 +78,14 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
 
 /*
  * Choose an id, make the socket and listen on it (close-on-exec, non-blocking). The id of a `manager`
- * (the user's own systemd) ends in "m": registry_count() passes over it.
+ * (the user's own systemd) ends in "m": registry_count() passes over it. One whose slices
+ * are not in the host's own cgroups (`root`) ends in that inode, which registry_any_in() looks at.
  */
-int registry_listen(const struct registry_user *user, bool manager, char ret_id[PROTOCOL_ID_MAX],
-		    int *ret_socket, struct failure *reterr);
-/* Is this the id of such a one? */
+int registry_listen(const struct registry_user *user, bool manager, uint64_t root,
+		    char ret_id[PROTOCOL_ID_MAX], int *ret_socket, struct failure *reterr);
+/* That root, from an id. */
+uint64_t registry_root(const char *id);
+/* Is this the id of a manager? */
 bool registry_is_manager(const char *id);
 int registry_unlink(const struct registry_user *user, const char *id, struct failure *reterr);
 
@@ -108,5 +119,11 @@ int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct fai
 int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct session_record **ret_sessions, size_t *ret_count,
 			    struct failure *reterr);
+
+/*
+ * Tell the user's wardens that limits of the user have changed: those with notify = tty watch what has one.
+ * Waits for nobody; best effort.
+ */
+void registry_tell_limits(uint32_t uid);
 
 #endif

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "core/cleanup.h"
+#include "core/registry_pids.h"
 #include "core/sys.h"
 
 #define QUIET_MS 200 /* without any answer, once the deadline is over */
@@ -24,11 +24,11 @@ struct asked {
 	uint32_t uid;
 	pid_t pid; /* of the listening process */
 	char id[PROTOCOL_ID_MAX];
-	bool busy; /* so many clients wait for it that it took no more */
+	bool silent; /* lives, but took no more clients, or closed without an answer that we know */
 };
 
 struct query {
-	struct pollfd *polls; /* fd -1: has answered, has ended, or is too busy to be asked */
+	struct pollfd *polls; /* fd -1: has answered, has ended, or is silent */
 	struct asked *asked;
 	size_t count, room;
 	struct message_info *infos;
@@ -47,22 +47,21 @@ static void query_free(struct query *query)
 /* A socket to a warden. -ENOENT: there is none, it is dead, or just ending; -EAGAIN: too busy. */
 static int connect_to(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
-			   id);
+	int r = registry_connect(uid, id, ret_socket, reterr);
 
-	if (len < 0 || (size_t)len >= sizeof(address.sun_path))
-		return failure_say(reterr, ENOENT, "no sandbox has an id as long as that");
-	_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r == 0 || r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return r;
+	return r == -EAGAIN ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
+			    : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
+}
 
-	if (fd < 0)
-		return failure_set(reterr, errno, "make a socket to ask a warden");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return errno == EAGAIN
-			       ? failure_say(reterr, EAGAIN, "the warden of %s does not answer", id)
-			       : failure_say(reterr, ENOENT, "the sandbox %s has ended", id);
-	*ret_socket = steal_fd(&fd);
-	return 0;
+/* The pid of who listens there, 0 when it is in a namespace that is not below ours. */
+static pid_t peer_of(int socket)
+{
+	struct ucred cred = {.pid = 0};
+	socklen_t size = sizeof(cred);
+
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ? 0 : cred.pid;
 }
 
 static int make_room(struct query *query, struct failure *reterr)
@@ -79,8 +78,10 @@ static int make_room(struct query *query, struct failure *reterr)
 	asked = realloc(query->asked, room * sizeof(*asked));
 	if (asked)
 		query->asked = asked;
-	if (!polls || !asked)
-		return failure_set(reterr, ENOMEM, "ask the wardens");
+	if (!polls || !asked) {
+		(void)failure_set(reterr, ENOMEM, "ask the wardens");
+		return -ENOMEM;
+	}
 	query->room = room;
 	return 0;
 }
@@ -89,8 +90,6 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 {
 	struct message_plain message;
 	struct failure ignored;
-	struct ucred cred = {0};
-	socklen_t cred_size = sizeof(cred);
 	_close_ int fd = -1;
 	int r = make_room(query, reterr);
 
@@ -103,10 +102,9 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 		return r;
 	struct asked *asked = &query->asked[query->count];
 
-	*asked = (struct asked){.uid = uid, .busy = r == -EAGAIN};
-	if (!asked->busy) {
-		(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &cred_size);
-		asked->pid = cred.pid;
+	*asked = (struct asked){.uid = uid, .silent = r == -EAGAIN};
+	if (!asked->silent) {
+		asked->pid = peer_of(fd);
 		protocol_head(&message.head, MESSAGE_QUERY, sizeof(message));
 		(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
 	}
@@ -116,10 +114,22 @@ static int ask_one(struct query *query, uint32_t uid, const char *id, struct fai
 	return 0;
 }
 
+static const char *next_id(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
+		    strcmp(entry->d_name, REGISTRY_POD) != 0)
+			return entry->d_name;
+	}
+	return NULL;
+}
+
 static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 {
 	char path[sizeof(CARREL_RUN) + 16];
-	const struct dirent *entry;
+	const char *id;
 	int r = 0;
 
 	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
@@ -127,13 +137,48 @@ static int ask_user(struct query *query, uint32_t uid, struct failure *reterr)
 
 	if (!dir)
 		return errno == ENOENT ? 0 : failure_set(reterr, errno, "read %s", path);
-	while (r == 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, REGISTRY_LOCK) != 0 &&
-		    strcmp(entry->d_name, REGISTRY_POD) != 0)
-			r = ask_one(query, uid, entry->d_name, reterr);
-	}
+	while (r == 0 && (id = next_id(dir)))
+		r = ask_one(query, uid, id, reterr);
 	(void)closedir(dir);
 	return r;
+}
+
+/* One that ends closes its socket first; one of another version of carrel closes the connection alone. */
+static bool still_listens(const struct asked *asked)
+{
+	_close_ int fd = -1;
+	struct failure ignored;
+	int r = connect_to(asked->uid, asked->id, &fd, &ignored);
+
+	return r == 0 || r == -EAGAIN;
+}
+
+/* `peer` is the warden as we have it: with another pid than its own word it is in a sandbox. */
+static void translate(struct message_info *info, pid_t peer)
+{
+	int32_t *const pids[] = {&info->init_pid, &info->leader_pid};
+
+	if (peer == info->warden_pid)
+		return;
+	registry_translate(peer, pids, ARRAY_SIZE(pids));
+	info->warden_pid = peer;
+}
+
+static void hear(struct query *query, size_t index)
+{
+	struct asked *asked = &query->asked[index];
+	struct message_info *info = &query->infos[query->answered];
+	struct failure ignored;
+	int r = protocol_receive(query->polls[index].fd, MESSAGE_INFO, info, sizeof(*info), NULL,
+				 NULL, 0, &ignored);
+
+	close_fd(&query->polls[index].fd);
+	if (r < 0) {
+		asked->silent = still_listens(asked);
+		return;
+	}
+	translate(info, asked->pid);
+	query->answered++;
 }
 
 /*
@@ -154,15 +199,9 @@ static void collect(struct query *query, int64_t deadline_ms)
 		if (poll(query->polls, query->count, (int)wait) <= 0)
 			break;
 		for (size_t i = 0; i < query->count; i++) {
-			struct failure ignored;
-
 			if (query->polls[i].fd < 0 || !query->polls[i].revents)
 				continue;
-			if (protocol_receive(query->polls[i].fd, MESSAGE_INFO,
-					     &query->infos[query->answered], sizeof(*query->infos),
-					     NULL, NULL, 0, &ignored) == 0)
-				query->answered++;
-			close_fd(&query->polls[i].fd);
+			hear(query, i);
 			left--;
 		}
 	}
@@ -175,7 +214,7 @@ static void add_silent(struct query *query)
 		const struct asked *asked = &query->asked[i];
 		struct message_info *info = &query->infos[query->answered + query->silent];
 
-		if (query->polls[i].fd < 0 && !asked->busy)
+		if (query->polls[i].fd < 0 && !asked->silent)
 			continue;
 		memset(info, 0, sizeof(*info));
 		info->uid = asked->uid;
@@ -185,25 +224,24 @@ static void add_silent(struct query *query)
 	}
 }
 
-/* A descriptor for each sandbox: room for as many as the hard limit allows. */
-static void raise_nofile(void)
+/* A descriptor for each sandbox: room for as many as the hard limit allows. false: nothing to put back. */
+static bool raise_nofile(struct rlimit *ret_was)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, ret_was) < 0)
+		return false;
+	limit = (struct rlimit){ret_was->rlim_max, ret_was->rlim_max};
+	return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
-		       struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
-		       struct failure *reterr)
+static int ask_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
+		     struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
+		     struct failure *reterr)
 {
 	__attribute__((cleanup(query_free))) struct query query = {0};
 	int r = 0;
 
-	raise_nofile();
 	for (size_t i = 0; r == 0 && i < users; i++)
 		r = ask_user(&query, uids[i], reterr);
 	if (r < 0)
@@ -217,6 +255,20 @@ static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
 	*ret_silent = query.silent;
 	*ret_infos = steal_ptr(&query.infos);
 	return 0;
+}
+
+/* The limit is put back: who asks may go on to run somebody's command (`carrel enter`). */
+static int query_users(const uint32_t *uids, size_t users, int64_t deadline_ms,
+		       struct message_info **ret_infos, size_t *ret_count, size_t *ret_silent,
+		       struct failure *reterr)
+{
+	struct rlimit was;
+	bool raised = raise_nofile(&was);
+	int r = ask_users(uids, users, deadline_ms, ret_infos, ret_count, ret_silent, reterr);
+
+	if (raised)
+		(void)setrlimit(RLIMIT_NOFILE, &was);
+	return r;
 }
 
 int registry_query(int64_t deadline_ms, struct message_info **ret_infos, size_t *ret_count,
@@ -250,22 +302,19 @@ int registry_query_one(uint32_t uid, const char *id, int64_t deadline_ms,
 	if (r == 0)
 		r = protocol_receive(fd, MESSAGE_INFO, ret_info, sizeof(*ret_info), NULL, NULL,
 				     deadline_ms, reterr);
+	if (r == 0)
+		translate(ret_info, peer_of(fd));
 	return r;
 }
 
 int registry_warden_pid(uint32_t uid, const char *id, pid_t *ret_pid, struct failure *reterr)
 {
 	_close_ int fd = -1;
-	struct ucred cred;
-	socklen_t size = sizeof(cred);
 	int r = connect_to(uid, id, &fd, reterr);
 
-	if (r < 0)
-		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
-		return failure_set(reterr, errno, "ask who the warden of %s is", id);
-	*ret_pid = cred.pid;
-	return 0;
+	if (r == 0)
+		*ret_pid = peer_of(fd);
+	return r;
 }
 
 /* One part, from `first` on. */
@@ -285,6 +334,22 @@ static int query_part(uint32_t uid, const char *id, uint32_t first, int64_t dead
 	return r;
 }
 
+static int translate_sessions(uint32_t uid, const char *id, struct session_record *sessions,
+			      size_t count, struct failure *reterr)
+{
+	_free_ int32_t **pids = calloc(count + 1, sizeof(*pids));
+	pid_t warden = 0;
+	int r = registry_warden_pid(uid, id, &warden, reterr);
+
+	if (!pids)
+		return failure_set(reterr, ENOMEM, "list the sessions in %s", id);
+	for (size_t i = 0; i < count; i++)
+		pids[i] = &sessions[i].leader_pid;
+	if (r == 0)
+		registry_translate(warden, pids, count);
+	return r;
+}
+
 int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct session_record **ret_sessions, size_t *ret_count,
 			    struct failure *reterr)
@@ -293,8 +358,10 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 	struct message_sessions part = {.count = 0};
 	size_t count = 0;
 
+	int r;
+
 	do {
-		int r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
+		r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
 
 		if (r < 0)
 			return r;
@@ -307,7 +374,31 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 		memcpy(sessions + count, part.sessions, part.count * sizeof(*sessions));
 		count += part.count;
 	} while (part.count > 0 && count < part.total);
+	r = translate_sessions(uid, id, sessions, count, reterr);
+	if (r < 0)
+		return r;
 	*ret_count = count;
 	*ret_sessions = steal_ptr(&sessions);
 	return 0;
+}
+
+void registry_tell_limits(uint32_t uid)
+{
+	struct message_plain message;
+	char path[sizeof(CARREL_RUN) + 16];
+	const char *id;
+
+	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
+	DIR *dir = opendir(path);
+
+	protocol_head(&message.head, MESSAGE_LIMITS, sizeof(message));
+	while (dir && (id = next_id(dir))) {
+		_close_ int fd = -1;
+		struct failure ignored;
+
+		if (connect_to(uid, id, &fd, &ignored) == 0)
+			(void)protocol_send(fd, &message, sizeof(message), NULL, 0, &ignored);
+	}
+	if (dir)
+		(void)closedir(dir);
 }

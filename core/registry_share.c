@@ -55,7 +55,7 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
 	if (!dir)
 		return failure_set(reterr, errno, "read the user's registry");
 	(void)steal_fd(&dir_fd);
-	while ((entry = readdir(dir))) {
+	while (errno = 0, (entry = readdir(dir))) {
 		struct stat st;
 
 		/* What has gone meanwhile is no longer of interest; the lock is no socket. */
@@ -71,7 +71,12 @@ int registry_before(uint32_t uid, int64_t before, char ret_id[PROTOCOL_ID_MAX], 
 		latest = time;
 		(void)protocol_text(ret_id, PROTOCOL_ID_MAX, entry->d_name);
 	}
+	int err = errno;
+
 	(void)closedir(dir);
+	/* Not to be taken for none: the login would have a /tmp of its own. */
+	if (err != 0)
+		return failure_set(reterr, err, "read the user's registry");
 	if (latest < 0)
 		return 0;
 	*ret_time = latest;

@@ -17,6 +17,7 @@
 void run_tty_open(struct run_tty *ret_tty)
 {
 	ret_tty->fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ret_tty->none = ret_tty->fd < 0 && errno == ENXIO;
 	ret_tty->foreground = ret_tty->fd >= 0 && tcgetpgrp(ret_tty->fd) == getpgrp();
 }
 
@@ -61,7 +62,7 @@ int run_tty_protect(const struct run_tty *tty, struct failure *reterr)
 		.filter = (struct sock_filter *)code,
 	};
 
-	if (tty->fd < 0)
+	if (tty->none)
 		return 0;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return failure_set(reterr, errno, "take TIOCSTI from the command");

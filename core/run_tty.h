@@ -16,7 +16,8 @@
 #include "core/failure.h"
 
 struct run_tty {
-	int fd; /* the controlling terminal, close-on-exec; -1: there is none */
+	int fd; /* the controlling terminal, close-on-exec; -1: there is none, or it can't be opened */
+	bool none; /* there is none; what can't be told counts as one */
 	bool foreground; /* the caller's group was the terminal's foreground group */
 };
 

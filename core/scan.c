@@ -18,6 +18,8 @@ _Static_assert(SCAN_ENTRIES_MAX < UINT16_MAX, "a slot holds the index of an entr
 
 #define NO_SECTION SIZE_MAX
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* of editors that write UTF-8 with one */
+
 struct scanner {
 	struct scan scan;
 	size_t capacity;
@@ -39,7 +41,7 @@ struct span {
 
 static void __attribute__((format(printf, 2, 3))) say(struct scanner *scanner, const char *fmt, ...)
 {
-	char text[sizeof(struct quoted) + 160];
+	char text[2 * sizeof(struct quoted) + 160];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -48,6 +50,25 @@ static void __attribute__((format(printf, 2, 3))) say(struct scanner *scanner, c
 	va_end(ap);
 	scanner->bad = true;
 	scanner->report(scanner->arg, scanner->line, text);
+}
+
+/* "[SECTION] KEY", as the errors of values have it; before the first section KEY alone. */
+struct label {
+	char text[2 * sizeof(struct quoted) + 8];
+};
+
+static struct label label_key(const struct scanner *scanner, struct span name)
+{
+	struct quoted key = quote_bytes(name.at, name.size);
+	struct label label;
+
+	if (scanner->section == NO_SECTION)
+		(void)snprintf(label.text, sizeof(label.text), "%s", key.text);
+	else
+		(void)snprintf(label.text, sizeof(label.text), "[%s] %s",
+			       quote_text(scanner->scan.entries[scanner->section].name).text,
+			       key.text);
+	return label;
 }
 
 static bool is_blank(char c)
@@ -151,7 +172,7 @@ static int add_entry(struct scanner *scanner, enum scan_kind kind, char *name, c
 			    quoted.text, first);
 		else
 			say(scanner, "%s: the same key twice (first in line %d), expected once",
-			    quoted.text, first);
+			    label_key(scanner, (struct span){name, strlen(name)}).text, first);
 		if (kind == SCAN_KEY)
 			goto drop;
 	} else {
@@ -220,24 +241,26 @@ static int scan_section(struct scanner *scanner, struct span line)
 }
 
 /* A value in quotes; `*value` becomes what is between them. */
-static bool scan_quoted(struct scanner *scanner, const char *key, struct span *value)
+static bool scan_quoted(struct scanner *scanner, struct span key, struct span *value)
 {
 	const char *end = memchr(value->at + 1, value->at[0], value->size - 1);
 	struct span inside, behind;
 
 	if (!end) {
-		say(scanner, "%s: expected a closing %c", key, value->at[0]);
+		say(scanner, "%s: expected a closing %c", label_key(scanner, key).text,
+		    value->at[0]);
 		return false;
 	}
 	inside = (struct span){value->at + 1, (size_t)(end - value->at) - 1};
 	behind = trim(from(*value, inside.size + 2));
 	if (memchr(inside.at, '\\', inside.size)) {
-		say(scanner, "%s: expected no backslash between quotes", key);
+		say(scanner, "%s: expected no backslash between quotes",
+		    label_key(scanner, key).text);
 		return false;
 	}
 	if (behind.size && !is_comment(behind)) {
-		say(scanner, "%s: expected nothing but a comment behind the closing %c", key,
-		    value->at[0]);
+		say(scanner, "%s: expected nothing but a comment behind the closing %c",
+		    label_key(scanner, key).text, value->at[0]);
 		return false;
 	}
 	*value = inside;
@@ -245,7 +268,7 @@ static bool scan_quoted(struct scanner *scanner, const char *key, struct span *v
 }
 
 /* A value without quotes, up to a comment. */
-static bool scan_bare(struct scanner *scanner, const char *key, struct span *value)
+static bool scan_bare(struct scanner *scanner, struct span key, struct span *value)
 {
 	for (size_t i = 0; i < value->size; i++) {
 		if (!is_comment(from(*value, i)))
@@ -254,7 +277,7 @@ static bool scan_bare(struct scanner *scanner, const char *key, struct span *val
 			say(scanner,
 			    "%s: '%c' within a value: expected quotes around the value, or a blank "
 			    "before a comment",
-			    key, value->at[i]);
+			    label_key(scanner, key).text, value->at[i]);
 			return false;
 		}
 		value->size = i;
@@ -263,7 +286,7 @@ static bool scan_bare(struct scanner *scanner, const char *key, struct span *val
 	return true;
 }
 
-static bool scan_value(struct scanner *scanner, const char *key, struct span *value)
+static bool scan_value(struct scanner *scanner, struct span key, struct span *value)
 {
 	*value = trim(*value);
 	if (value->size && (value->at[0] == '"' || value->at[0] == '\''))
@@ -275,7 +298,6 @@ static int scan_key(struct scanner *scanner, struct span line)
 {
 	const char *equals = memchr(line.at, '=', line.size);
 	struct span key, value;
-	struct quoted quoted;
 
 	key = trim((struct span){line.at, equals ? (size_t)(equals - line.at) : 0});
 	if (!key.size) {
@@ -283,21 +305,20 @@ static int scan_key(struct scanner *scanner, struct span line)
 		    quote_bytes(line.at, line.size).text);
 		return 0;
 	}
-	quoted = quote_bytes(key.at, key.size);
 	value = from(line, (size_t)(equals - line.at) + 1);
 	/* iniparser would take the next line as part of this one. */
 	if (line.at[line.size - 1] == '\\') {
 		say(scanner, "%s: expected the whole value in one line, without '\\' at its end",
-		    quoted.text);
+		    label_key(scanner, key).text);
 		return 0;
 	}
-	if (!scan_value(scanner, quoted.text, &value))
+	if (!scan_value(scanner, key, &value))
 		return 0;
 	if (scanner->section == NO_SECTION) {
 		if (!scanner->skipping)
 			say(scanner,
 			    "%s: expected a section such as [default] before the first key",
-			    quoted.text);
+			    label_key(scanner, key).text);
 		scanner->skipping = true;
 		return 0;
 	}
@@ -344,6 +365,14 @@ int scan_bytes(const char *bytes, size_t size, scan_report *report, void *arg,
 	struct span rest = {bytes, size};
 	int r = 0;
 
+	if (size >= strlen(BYTE_ORDER_MARK) &&
+	    memcmp(bytes, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+		scanner.line = 1;
+		say(&scanner,
+		    "expected plain text, not a byte order mark at the start of the file");
+		scanner.line = 0;
+		rest = from(rest, strlen(BYTE_ORDER_MARK));
+	}
 	while (r == 0 && rest.size) {
 		const char *end = memchr(rest.at, '\n', rest.size);
 		struct span line = {rest.at, end ? (size_t)(end - rest.at) : rest.size};

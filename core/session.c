@@ -14,6 +14,7 @@
 #include "core/sys.h"
 
 #define KILL_WAIT_MS 1000
+#define REASON_WAIT_MS 1000 /* at most, for why the sandbox has gone that is to be joined */
 #define POD_WAIT_MS 1000 /* at most, for the warden of a pod: after that a helper has its turn */
 
 struct session {
@@ -169,6 +170,22 @@ static int await_ready(struct session *session, struct failure *reterr)
 	return failure_say(reterr, EXDEV, "%s", ready.text);
 }
 
+/*
+ * PID 1 works on while the caller joins: when it fails, there is nothing left to be joined, and the reason
+ * is in the helper's next message.
+ */
+static void learn_reason(struct session *session, struct failure *reterr)
+{
+	struct failure reason;
+	int64_t soon_ms = sys_now_ms() + REASON_WAIT_MS;
+
+	if (soon_ms < session->deadline_ms)
+		session->deadline_ms = soon_ms;
+	(void)await_ready(session, &reason);
+	if (session->refused)
+		*reterr = reason;
+}
+
 static int enter(struct session *session, const struct reply_fds *reply_fds, struct failure *reterr)
 {
 	session->join.reply = &session->reply;
@@ -178,6 +195,8 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, str
 
 	session->join.pidfd = -1;
 	session->join.cgroup_fds = NULL;
+	if (r < 0 && !session->in_pod)
+		learn_reason(session, reterr);
 	if (r < 0)
 		return r;
 	r = await_ready(session, reterr);
@@ -187,8 +206,8 @@ static int enter(struct session *session, const struct reply_fds *reply_fds, str
 		struct failure leaving;
 
 		if (join_undo(&session->join, &leaving) < 0)
-			r = failure_say(reterr, -r, "%.200s (and then: %.200s)", reterr->text,
-					leaving.text);
+			r = failure_say(reterr, session->join.inside ? ENOTRECOVERABLE : -r,
+					"%.200s (and then: %.200s)", reterr->text, leaving.text);
 	}
 	return r;
 }
@@ -292,8 +311,13 @@ static int prepare_join(struct session *session, struct failure *reterr)
 {
 	int r = session->prepared ? 0 : join_prepare(&session->join, reterr);
 
-	session->join.uid = session->uid;
 	session->prepared = r == 0;
+	if (r < 0) {
+		/* A helper may be asked after a pod: then it is tried again. */
+		join_free(&session->join);
+		session->join = JOIN_NONE;
+	}
+	session->join.uid = session->uid;
 	return r;
 }
 
@@ -305,12 +329,13 @@ static int converse(struct session *session, const struct session_request *reque
 	__attribute__((cleanup(cleanup_reply_fds))) struct reply_fds reply_fds = {.count = 0};
 	int r = send_request(session, request, reterr);
 
-	if (r < 0)
-		return r;
-	r = prepare_join(session, reterr);
+	if (r == 0)
+		r = prepare_join(session, reterr);
 	if (r == 0)
 		r = await_reply(session->socket, session->deadline_ms, &session->reply, &reply_fds,
 				reterr);
+	if (r == -ECONNRESET || r == -EPIPE)
+		return failure_say(reterr, -r, "%s ended without an answer", session->helper);
 	if (r < 0)
 		return failure_wrap(reterr, "ask %s for a sandbox", session->helper);
 	switch ((enum reply_verdict)session->reply.verdict) {
@@ -377,6 +402,8 @@ static int leave_pod(struct session *session, struct failure *reterr)
 	/* What has been joined has been left again, or the process is nowhere to go on from. */
 	if (session->entered) {
 		r = join_undo(&session->join, reterr);
+		if (r < 0 && session->join.inside)
+			r = -(reterr->err = ENOTRECOVERABLE);
 		join_free(&session->join);
 		session->join = JOIN_NONE;
 		session->prepared = false;

@@ -43,6 +43,7 @@ int session_start(const char *helper, uint32_t uid, unsigned int timeout_seconds
  * On failure the process is back where it was: namespaces, cgroups, cwd, OOM score (what stays is a
  * reduced bounding set, which can't be undone). *ret_notice then says what the user may be told.
  * The session stays the caller's: with SESSION_CONFINED to session_close(), else to session_forget().
+ * -ENOTRECOVERABLE: the process could not go back, and is nowhere to go on from.
  */
 int session_open(struct session *session, const struct session_request *request,
 		 enum session_outcome *ret_outcome, enum reply_notice *ret_notice,

@@ -33,7 +33,7 @@ static int check_trusted(int fd, const char *shown, struct failure *reterr)
 	return 0;
 }
 
-/* One component further; *path is advanced. */
+/* One component further: its descriptor, or -errno. */
 static int step_down(int at_fd, char *name, bool create, const char *shown, struct failure *reterr)
 {
 	if (create && mkdirat(at_fd, name, 0700) < 0 && errno != EEXIST)
@@ -41,7 +41,7 @@ static int step_down(int at_fd, char *name, bool create, const char *shown, stru
 	_close_ int fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
-		return failure_set(reterr, errno, "tmp_root: open %s of %s", name, shown);
+		return failure_set(reterr, errno, "tmp_root: open %s", shown);
 	int r = check_trusted(fd, shown, reterr);
 
 	return r < 0 ? r : steal_fd(&fd);
@@ -63,7 +63,11 @@ static int open_root(const char *tmp_root, bool create, struct failure *reterr)
 	while (r == 0 && (name = strsep(&next, "/"))) {
 		if (!*name)
 			continue;
-		int below = step_down(fd, name, create && !next, tmp_root, reterr);
+		_free_ char *shown = strndup(tmp_root, (size_t)(name - path) + strlen(name));
+
+		if (!shown)
+			return failure_set(reterr, ENOMEM, "open tmp_root");
+		int below = step_down(fd, name, create && !next, shown, reterr);
 
 		if (below < 0)
 			return below;

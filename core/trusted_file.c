@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "core/cleanup.h"
@@ -69,9 +70,9 @@ static int open_file(int at, const char *path, const char *shown, size_t limit, 
 				   "%s: a symbolic link; expected a regular file owned by root",
 				   shown);
 	if (fd < 0) {
-		r = failure_set(reterr, errno, "expected a regular file owned by root");
-		(void)failure_wrap(reterr, "%s", shown);
-		return r;
+		r = errno;
+		return failure_say(reterr, r, "%s: open: %s; expected a regular file owned by root",
+				   shown, strerror(r));
 	}
 	if (fstat(fd, &st) < 0)
 		return failure_set(reterr, errno, "fstat %s", shown);

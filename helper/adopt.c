@@ -17,7 +17,6 @@
 #include "core/sys.h"
 #include "helper/sweep.h"
 
-#define COUNT_WAIT_MS 200
 #define ATTEMPTS_MAX 50 /* with a warden that lives and closes without an answer */
 #define ATTEMPT_PAUSE_MS 2
 
@@ -38,13 +37,13 @@ static int64_t half_of_what_is_left(const struct opening *opening)
 	return now_ms + (opening->deadline_ms - now_ms) / 2;
 }
 
-bool adopt_count_pod(uint32_t uid, size_t *ret_sessions)
+bool adopt_count_pod(const struct opening *opening, size_t *ret_sessions)
 {
 	_close_ int socket = -1;
 	struct message_plain query;
 	struct message_info info;
 	struct failure ignored;
-	int r = pod_connect(uid, &socket);
+	int r = pod_connect(opening->login.uid, &socket);
 
 	*ret_sessions = 0;
 	if (r < 0 && r != -EAGAIN)
@@ -53,7 +52,7 @@ bool adopt_count_pod(uint32_t uid, size_t *ret_sessions)
 	protocol_head(&query.head, MESSAGE_QUERY, sizeof(query));
 	if (r == 0 && protocol_send(socket, &query, sizeof(query), NULL, 0, &ignored) == 0 &&
 	    protocol_receive(socket, MESSAGE_INFO, &info, sizeof(info), NULL, NULL,
-			     sys_now_ms() + COUNT_WAIT_MS, &ignored) == 0)
+			     half_of_what_is_left(opening), &ignored) == 0)
 		*ret_sessions = info.sessions;
 	return true;
 }
@@ -194,6 +193,8 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 	r = cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, &login, reterr)
 			     : cgroup_create(cgroups, &opening->plan, reterr);
 
+	if (cgroup_has_changed(cgroups))
+		registry_tell_limits(opening->login.uid);
 	if (r == 0)
 		r = reply_from_cgroups(cgroups, reply, fds, reterr);
 	cgroup_close(cgroups);

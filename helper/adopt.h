@@ -20,7 +20,10 @@
  */
 int adopt_try(struct opening *opening, struct failure *reterr);
 
-/* Does a pod of the user live? How many sessions it has; 1 where its warden does not say. */
-bool adopt_count_pod(uint32_t uid, size_t *ret_sessions);
+/*
+ * Does a pod of the user live? How many sessions it has; 1 where its warden does not say in half of the
+ * time that is left.
+ */
+bool adopt_count_pod(const struct opening *opening, size_t *ret_sessions);
 
 #endif

@@ -55,10 +55,17 @@ static void answer_sessions(const struct warden *warden, int client)
 	(void)protocol_send(client, &sessions, sizeof(sessions), NULL, 0, &ignored);
 }
 
+static bool receive_plain(int client, enum message_type type)
+{
+	struct message_plain message;
+	struct failure ignored;
+
+	return protocol_receive(client, type, &message, sizeof(message), NULL, NULL, sys_now_ms(),
+				&ignored) == 0;
+}
+
 void answer_client(struct warden *warden)
 {
-	struct message_plain query;
-	struct message_head head;
 	struct failure ignored;
 	_close_ int client = accept4(warden->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
@@ -66,12 +73,20 @@ void answer_client(struct warden *warden)
 	if (client < 0 || sys_wait_readable(client, sys_now_ms() + CLIENT_WAIT_MS) <= 0 ||
 	    share_answer(warden, client))
 		return;
-	if (recv(client, &head, sizeof(head), MSG_PEEK) == (ssize_t)sizeof(head) &&
-	    head.type == MESSAGE_QUERY_SESSIONS) {
+	switch (protocol_peek(client)) {
+	case MESSAGE_QUERY_SESSIONS:
 		answer_sessions(warden, client);
 		return;
+	case MESSAGE_LIMITS:
+		if (receive_plain(client, MESSAGE_LIMITS))
+			notify_start(&warden->notify, &warden->info, &warden->sessions);
+		return;
+	case MESSAGE_QUERY:
+		if (receive_plain(client, MESSAGE_QUERY))
+			(void)protocol_send(client, &warden->info, sizeof(warden->info), NULL, 0,
+					    &ignored);
+		return;
+	default:
+		return;
 	}
-	if (protocol_receive(client, MESSAGE_QUERY, &query, sizeof(query), NULL, NULL, sys_now_ms(),
-			     &ignored) == 0)
-		(void)protocol_send(client, &warden->info, sizeof(warden->info), NULL, 0, &ignored);
 }

@@ -13,6 +13,7 @@
 #include "core/pod.h"
 #include "core/policy_file.h"
 #include "core/policy_stamp.h"
+#include "core/registry.h"
 #include "core/sys.h"
 #include "helper/opening.h"
 #include "helper/warden.h"
@@ -48,6 +49,30 @@ static uint32_t controllers_of(const struct cgroup_set *cgroups)
 	return controllers;
 }
 
+/*
+ * sessions_max, as helpers count: sandboxes by their names, and this one's sessions. Never waits: while
+ * somebody else counts or registers, a helper is to do it. Once the lock is let go, whoever counts next
+ * asks this warden, which answers when the login that this is about has been taken in.
+ */
+static bool has_room(const struct warden *warden, const struct login_terms *terms)
+{
+	struct registry_user user;
+	struct failure ignored;
+	size_t names = 0;
+
+	if (terms->sessions_max == CONVERT_MAX)
+		return true;
+	if (registry_lock(warden->info.uid, false, 0, &user, &ignored) < 0)
+		return false;
+	int r = registry_count(&user, SIZE_MAX, &names, &ignored);
+
+	registry_unlock(&user);
+	/* Dead sockets are among them: when they are too many, a helper looks closer, and says why not. */
+	size_t others = names > 0 ? names - 1 : 0;
+
+	return r == 0 && sessions_count(&warden->sessions) + others < terms->sessions_max;
+}
+
 /* What a helper would decide now, or NULL where only a helper can say. */
 static const struct login_terms *find_terms(const struct warden *warden,
 					    const struct message_request *request)
@@ -60,16 +85,15 @@ static const struct login_terms *find_terms(const struct warden *warden,
 
 		if (terms->fingerprint != fingerprint || terms->stamp == 0)
 			continue;
-		/*
-		 * Sessions elsewhere count too, and only a helper has the user's lock; it also asks
-		 * systemd for a scope, and says why a frozen user can't log in.
-		 */
-		if (request->uid != warden->info.uid || terms->sessions_max != CONVERT_MAX ||
-		    warden->cgroups.systemd || cgroup_is_frozen(&warden->cgroups) ||
+		/* A helper asks systemd for a scope, and says why a frozen user can't log in. */
+		if (request->uid != warden->info.uid || warden->cgroups.systemd ||
+		    cgroup_is_frozen(&warden->cgroups) ||
 		    terms->controllers != controllers_of(&warden->cgroups) ||
 		    sessions_count(&warden->sessions) >= SESSIONS_MAX)
 			return NULL;
-		return policy_stamp(CARREL_POLICY) == terms->stamp ? terms : NULL;
+		return policy_stamp(CARREL_POLICY) == terms->stamp && has_room(warden, terms)
+			       ? terms
+			       : NULL;
 	}
 	return NULL;
 }
@@ -266,10 +290,23 @@ void door_accept(struct warden *warden)
 		(void)steal_fd(&fd);
 }
 
+/* A helper that has the user's lock asks how many are in, those included that came since the last look. */
+static void answer_count(struct warden *warden, int socket)
+{
+	struct message_plain query;
+	struct failure ignored;
+
+	/* Unread, it would reset the connection, and the answer with it. */
+	if (protocol_receive(socket, MESSAGE_QUERY, &query, sizeof(query), NULL, NULL, 0,
+			     &ignored) < 0)
+		return;
+	warden->info.sessions = (uint32_t)sessions_count(&warden->sessions);
+	(void)protocol_send(socket, &warden->info, sizeof(warden->info), NULL, 0, &ignored);
+}
+
 void door_hear(struct warden *warden, size_t index)
 {
 	struct member *member = &warden->sessions.members[index];
-	struct failure ignored;
 
 	if (member->state == MEMBER_OFFERED) {
 		hear_go(warden, index);
@@ -285,8 +322,7 @@ void door_hear(struct warden *warden, size_t index)
 		hear_adopt(warden, index);
 		return;
 	case MESSAGE_QUERY:
-		(void)protocol_send(member->socket, &warden->info, sizeof(warden->info), NULL, 0,
-				    &ignored);
+		answer_count(warden, member->socket);
 		break;
 	default:
 		break;

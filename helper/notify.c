@@ -122,13 +122,25 @@ static bool is_silent(void)
 	       version > 6 || (version == 6 && level >= 11);
 }
 
+static bool wants(const struct member *member)
+{
+	return member->terms.notify;
+}
+
 static bool is_wanted(const struct sessions *sessions)
 {
 	for (size_t i = 0; i < sessions->count; i++) {
-		if (sessions->members[i].state == MEMBER_LIVE && sessions->members[i].terms.notify)
+		if (sessions->members[i].state == MEMBER_LIVE && wants(&sessions->members[i]))
 			return true;
 	}
 	return false;
+}
+
+/* Lifted: nothing is to be refused any more. */
+static void unwatch(struct notify *notify, enum notify_kind kind)
+{
+	close_fd(&notify->fds[kind]);
+	notify->look_ms[kind] = 0;
 }
 
 void notify_start(struct notify *notify, const struct message_info *info,
@@ -139,7 +151,11 @@ void notify_start(struct notify *notify, const struct message_info *info,
 	for (int i = 0; i < NOTIFY_KINDS; i++) {
 		enum notify_kind kind = (enum notify_kind)i;
 
-		if (notify->fds[i] >= 0 || read_limit(info, kind) == CONVERT_MAX)
+		bool limited = read_limit(info, kind) != CONVERT_MAX;
+
+		if (!limited)
+			unwatch(notify, kind);
+		if (!limited || notify->fds[i] >= 0)
 			continue;
 		notify->v1[i] = is_v1(directory(info, kind));
 		notify->silent = notify->v1[NOTIFY_PIDS] && is_silent();
@@ -237,10 +253,7 @@ static void tell(struct notify *notify, const struct message_info *info,
 		memory_line(info, count - seen, line, sizeof(line));
 	else
 		pids_line(info, line, sizeof(line));
-	for (size_t i = 0; i < sessions->count; i++) {
-		if (sessions->members[i].terms.notify)
-			(void)terminal_tell(info, &sessions->members[i], 1, line);
-	}
+	(void)terminal_tell(info, sessions->members, sessions->count, wants, line);
 	notify->quiet_ms[kind] = now_ms + NOTIFY_PAUSE_MS;
 }
 

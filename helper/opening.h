@@ -38,6 +38,12 @@ int opening_plan(const struct opening *opening, const struct login *login, struc
 /* Is the user frozen? The caller holds the user's registry lock. */
 int opening_check_frozen(struct opening *opening, struct failure *reterr);
 
+/*
+ * The sandbox is made, its PID 1 started: let that finish, answer the caller, and see that both are done; the
+ * caller's session is then the warden's first. On failure the caller has been told if opening->answered.
+ */
+int opening_let_in(struct opening *opening, struct failure *reterr);
+
 /* What later logins of this kind will be given by the warden of the pod. */
 void opening_terms(const struct opening *opening, struct login_terms *ret_terms);
 

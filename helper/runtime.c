@@ -61,7 +61,7 @@ static void warn(const struct message_info *info, const struct member *member, i
 		"this session ends in %s: a session may last %s here (runtime_max). Save your "
 		"work.",
 		left, max);
-	(void)terminal_tell(info, member, 1, line);
+	(void)terminal_tell(info, member, 1, NULL, line);
 }
 
 static void say(const struct message_info *info, const struct member *member)
@@ -71,7 +71,7 @@ static void say(const struct message_info *info, const struct member *member)
 	runtime_text(member->terms.runtime_max, max, sizeof(max));
 	(void)snprintf(line, sizeof(line), "this session has lasted %s (runtime_max) and ends now.",
 		       max);
-	(void)terminal_tell(info, member, 1, line);
+	(void)terminal_tell(info, member, 1, NULL, line);
 	syslog(LOG_INFO, "session of %s in sandbox %s: runtime_max of %s reached, ending it",
 	       info->user, info->id, max);
 }

@@ -87,13 +87,22 @@ static int set_up(const struct birth *birth, struct failure *reterr)
 		mnt_detach_hierarchies(birth->set);
 	if (r == 0 && view)
 		r = mnt_attach_slices(birth->set, views, reterr);
+	if (r == 0)
+		r = mnt_apply_late(birth->plan, birth->login, reterr);
 	return r;
 }
 
-__attribute__((noreturn)) static void be_born(const struct birth *birth)
+__attribute__((noreturn)) static void be_born(struct birth *birth)
 {
 	struct failure failure = {0};
 
+	/*
+	 * The warden's socket may not look alive here when the helper has been killed: what is needed
+	 * lies above the rest (pid1_pipe).
+	 */
+	birth->init_fd = fcntl(birth->init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+	if (birth->init_fd < 0 || sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
+		_exit(2);
 	if (set_up(birth, &failure) == 0) {
 		init_limits_take(birth->limits);
 		(void)pid1_become(birth->init_fd, birth->link_fd, birth->error_fd, &failure);
@@ -102,23 +111,6 @@ __attribute__((noreturn)) static void be_born(const struct birth *birth)
 	if (write(birth->error_fd, &failure, sizeof(failure)) < 0)
 		_exit(2);
 	_exit(1);
-}
-
-static int make_channel(int type, int *ret_read, int *ret_write, struct failure *reterr)
-{
-	int fds[2];
-
-	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0)
-		return failure_set(reterr, errno, "make a socket pair to the sandbox");
-	*ret_read = fcntl(fds[0], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	*ret_write = fcntl(fds[1], F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	int err = errno;
-
-	(void)close(fds[0]);
-	(void)close(fds[1]);
-	if (*ret_read < 0 || *ret_write < 0)
-		return failure_set(reterr, err, "make a socket pair to the sandbox");
-	return 0;
 }
 
 int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
@@ -131,11 +123,11 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 	int pidfd = -1;
 	/* PID 1 has an answer to give only where logins come and go. */
 	int r = plan->instance == INSTANCE_USER
-			? make_channel(SOCK_STREAM, &link_read, &link_write, reterr)
+			? pid1_socket(SOCK_STREAM, &link_read, &link_write, reterr)
 			: pid1_pipe(&link_read, &link_write, reterr);
 
 	if (r == 0)
-		r = make_channel(SOCK_SEQPACKET, &go_read, &go_write, reterr);
+		r = pid1_socket(SOCK_SEQPACKET, &go_read, &go_write, reterr);
 	if (r == 0)
 		r = pid1_pipe(&error_read, &error_write, reterr);
 	if (r < 0)
@@ -168,13 +160,6 @@ int sandbox_start(const struct plan *plan, const struct login *login, int init_f
 		close_fd(&link_write);
 		close_fd(&go_write);
 		close_fd(&error_read);
-		/*
-		 * Nor may the warden's socket look alive here when the helper has been killed: what
-		 * is needed lies above the rest (pid1_pipe).
-		 */
-		birth.init_fd = fcntl(init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-		if (birth.init_fd < 0 || sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
-			_exit(2);
 		be_born(&birth);
 	}
 	*ret_sandbox = (struct sandbox){.init_pid = pid,

@@ -3,9 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -14,13 +13,16 @@
 #include "core/cleanup.h"
 #include "core/policy_file.h"
 #include "core/policy_store.h"
+#include "core/proc_status.h"
 #include "core/registry.h"
+#include "core/registry_id.h"
 #include "core/sys.h"
 #include "helper/disk.h"
 
-#define SWEEP_WAIT_MS 5000 /* for one user: processes that were just killed need a moment */
+#define SWEEP_WAIT_MS 5000 /* processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
-#define SWEEP_AGAIN_MS 500
+#define SWEEP_ROUND_MS 200
+#define SWEEP_ALIVE_MS 1500 /* where nothing is left but live wardens, as far as one can see */
 #define SWEEP_SOME 16
 
 /* 1: a warden of the user's lives. */
@@ -28,13 +30,17 @@ static int sweep_once(uint32_t uid, int64_t deadline_ms, struct failure *reterr)
 {
 	struct registry_user user;
 	struct cgroup_set cgroups;
-	bool live = true;
+	bool live = true, here = true;
 	int r = registry_lock(uid, false, deadline_ms, &user, reterr);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	r = registry_any(&user, &live, reterr);
-	if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0) {
+	r = registry_clean(&user, &live, reterr);
+	if (r == 0 && live && cgroup_find_all(uid, &cgroups) == 0) {
+		r = registry_any_in(&user, cgroup_root(&cgroups), &here, reterr);
+		if (r == 0 && !here)
+			r = cgroup_remove_slices(&cgroups, reterr);
+	} else if (r == 0 && !live && cgroup_find_all(uid, &cgroups) == 0) {
 		/* A killed warden's processes: frozen, they could not even die. */
 		if (cgroup_is_frozen(&cgroups))
 			r = cgroup_thaw(&cgroups, reterr);
@@ -66,8 +72,11 @@ void sweep_user(uint32_t uid)
 	(void)sweep_until(uid, sys_now_ms() + SWEEP_WAIT_MS, &ignored);
 }
 
-/* 1: somebody's warden lives; -1: something could not be removed. */
-static int sweep_users(void)
+/*
+ * One look at each. 1: somebody's warden lives; -1: something could not be removed, which is logged in
+ * the `last` round.
+ */
+static int sweep_users(int64_t deadline_ms, bool last)
 {
 	_free_ uint32_t *uids = NULL;
 	struct failure failure;
@@ -79,12 +88,33 @@ static int sweep_users(void)
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
-		int r = sweep_until(uids[i], sys_now_ms() + SWEEP_WAIT_MS, &failure);
+		int r = sweep_once(uids[i], deadline_ms, &failure);
 
+		if (r < 0 && last)
+			syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
 		if (r < 0 || result == 0)
 			result = r < 0 ? -1 : r;
 	}
 	return result;
+}
+
+/*
+ * In rounds: what one user has left may lie in another's slice (su from inside), whatever their order; and
+ * what was killed a moment ago may have looked alive, as a child of its had the socket, still.
+ */
+static int sweep_rounds(void)
+{
+	int64_t began_ms = sys_now_ms(), deadline_ms = began_ms + SWEEP_WAIT_MS;
+
+	for (;;) {
+		int64_t passed_ms = sys_now_ms() - began_ms;
+		bool last = passed_ms >= SWEEP_WAIT_MS;
+		int result = sweep_users(deadline_ms, last);
+
+		if (result == 0 || last || (result > 0 && passed_ms >= SWEEP_ALIVE_MS))
+			return result;
+		(void)poll(NULL, 0, SWEEP_ROUND_MS);
+	}
 }
 
 /* Below the policy's tmp_root; below the default one if there is no good policy. */
@@ -109,26 +139,24 @@ static int sweep_disk(void)
 int sweep_all(void)
 {
 	policy_store_sweep(CARREL_STATE);
-	int result = sweep_users();
-
-	/* What was killed a moment ago may have looked alive: a child of its had the socket, still. */
-	if (result > 0) {
-		(void)poll(NULL, 0, SWEEP_AGAIN_MS);
-		result = sweep_users();
-	}
+	int result = sweep_rounds();
 	int disk_result = sweep_disk();
 
 	return result < 0 || disk_result < 0;
 }
 
-/* The warden's pid in a socket's name (registry_listen), 0: there is none. */
-static pid_t pid_in(const char *name)
+/*
+ * Does a process of that pid have the helper's name? Pids are reused, and of sandboxes within others they
+ * are another namespace's: there is somebody of nearly each low number.
+ */
+static bool may_be_warden(pid_t pid)
 {
-	const char *dash = strchr(name, '-');
-	char *end = NULL;
-	long pid = dash ? strtol(dash + 1, &end, 10) : 0;
+	struct proc_status_field name = {.name = "Name"};
+	char path[40];
 
-	return dash && (*end == '\0' || *end == '.') && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return proc_status_read(AT_FDCWD, path, &name, 1) == 0 &&
+	       strcmp(name.text, "carrel-session") == 0;
 }
 
 /*
@@ -147,10 +175,12 @@ static bool looks_left(uint32_t uid)
 	if (!dir)
 		return false;
 	while (dead == 0 && (entry = readdir(dir))) {
-		pid_t pid = pid_in(entry->d_name);
+		struct registry_id id;
 
-		sockets += pid > 0;
-		dead += pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+		if (!registry_id_parse(entry->d_name, &id))
+			continue;
+		sockets++;
+		dead += !may_be_warden(id.pid);
 	}
 	(void)closedir(dir);
 	return dead > 0 || sockets == 0;

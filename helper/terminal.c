@@ -14,24 +14,14 @@
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/sys.h"
+#include "helper/process_tree.h"
 
-#define PROCESSES_MAX 65536
-#define DEPTH_MAX 64 /* from a process up to its leader */
 #define TERMINALS_MAX 8 /* of one session */
+#define DEPTH_MAX 8 /* of cgroups below the slice */
 #define MAJOR_TTY 4 /* Linux, Documentation/admin-guide/devices.txt */
 #define MAJOR_PTS_FIRST 136
 #define MAJOR_PTS_LAST 143
 #define SERIAL_FIRST 64 /* minors of /dev/ttyS0 and on */
-
-struct process {
-	pid_t pid, parent;
-	dev_t tty; /* 0: none */
-};
-
-struct processes {
-	struct process *list;
-	size_t count, room;
-};
 
 /* The fields after the name, which may hold anything, also blanks and brackets (proc(5)). */
 static bool read_process(pid_t pid, struct process *ret_process)
@@ -63,29 +53,19 @@ static bool read_process(pid_t pid, struct process *ret_process)
 	return true;
 }
 
-static bool add_process(struct processes *processes, const char *name)
+/* false: no more of them. What is no pid, or has ended, is passed over. */
+static bool add_process(struct process_tree *tree, const char *name)
 {
+	struct process process;
 	uint64_t pid;
 
-	if (convert_unsigned(name, 1, INT32_MAX, &pid) < 0)
+	if (convert_unsigned(name, 1, INT32_MAX, &pid) < 0 || !read_process((pid_t)pid, &process))
 		return true;
-	if (processes->count == processes->room) {
-		size_t room = processes->room * 2 + 64;
-		struct process *more = room > PROCESSES_MAX
-					       ? NULL
-					       : realloc(processes->list, room * sizeof(*more));
-
-		if (!more)
-			return false;
-		processes->list = more;
-		processes->room = room;
-	}
-	processes->count += read_process((pid_t)pid, &processes->list[processes->count]);
-	return true;
+	return process_tree_add(tree, &process);
 }
 
 /* Those in a cgroup and below it: where systemd owns the slice they are in its scopes. */
-static bool read_cgroup(int at_fd, const char *name, int depth, struct processes *processes)
+static bool read_cgroup(int at_fd, const char *name, int depth, struct process_tree *tree)
 {
 	int fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -104,54 +84,41 @@ static bool read_cgroup(int at_fd, const char *name, int depth, struct processes
 		(void)steal_fd(&procs);
 	while (file && room && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
-		room = add_process(processes, line);
+		room = add_process(tree, line);
 	}
 	while (room && depth < DEPTH_MAX && (entry = readdir(dir))) {
 		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			room = read_cgroup(fd, entry->d_name, depth + 1, processes);
+			room = read_cgroup(fd, entry->d_name, depth + 1, tree);
 	}
 	(void)closedir(dir);
 	return room;
 }
 
 /* Those of the slice; where there is none, all that /proc shows. */
-static void read_processes(const struct message_info *info, struct processes *processes)
+static void list_processes(const struct message_info *info, struct process_tree *tree)
 {
 	const char *slice = info->pids_dir[0] ? info->pids_dir : info->memory_dir;
 	const struct dirent *entry;
 
 	if (slice[0]) {
-		(void)read_cgroup(AT_FDCWD, slice, 0, processes);
+		(void)read_cgroup(AT_FDCWD, slice, 0, tree);
 		return;
 	}
 	DIR *dir = opendir("/proc");
 
 	while (dir && (entry = readdir(dir))) {
-		if (!add_process(processes, entry->d_name))
+		if (!add_process(tree, entry->d_name))
 			break;
 	}
 	if (dir)
 		(void)closedir(dir);
 }
 
-static const struct process *find(const struct processes *processes, pid_t pid)
+static void read_processes(const struct message_info *info, struct process_tree *ret_tree)
 {
-	for (size_t i = 0; i < processes->count; i++) {
-		if (processes->list[i].pid == pid)
-			return &processes->list[i];
-	}
-	return NULL;
-}
-
-static bool is_descendant(const struct processes *processes, const struct process *process,
-			  pid_t leader)
-{
-	for (int depth = 0; process && depth < DEPTH_MAX; depth++) {
-		if (process->parent == leader)
-			return true;
-		process = find(processes, process->parent);
-	}
-	return false;
+	*ret_tree = (struct process_tree){.count = 0};
+	list_processes(info, ret_tree);
+	process_tree_sort(ret_tree);
 }
 
 /* Terminals ---------------------------------------------------------------------------------- */
@@ -210,10 +177,27 @@ static bool is_new(dev_t *ttys, size_t *count, dev_t tty)
 	return true;
 }
 
-size_t terminal_tell(const struct message_info *info, const struct member *members, size_t count,
-		     const char *line)
+/* To each terminal of one session. How many took it. */
+static size_t tell_session(const struct message_info *info, const struct process_tree *tree,
+			   const struct member *member, const char *text, size_t len)
 {
-	struct processes processes = {.count = 0};
+	dev_t ttys[TERMINALS_MAX];
+	size_t seen = 0, told = 0;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct process *process = &tree->list[i];
+
+		if (process->tty && process_tree_is_below(tree, process, member->leader) &&
+		    is_new(ttys, &seen, process->tty))
+			told += write_line(info, member, process->tty, text, len);
+	}
+	return told;
+}
+
+size_t terminal_tell(const struct message_info *info, const struct member *members, size_t count,
+		     bool (*wants)(const struct member *member), const char *line)
+{
+	struct process_tree tree;
 	char text[512];
 	size_t told = 0;
 	/* In raw mode a line feed does not go back to the first column. */
@@ -221,40 +205,32 @@ size_t terminal_tell(const struct message_info *info, const struct member *membe
 
 	if (len <= 0 || (size_t)len >= sizeof(text))
 		return 0;
-	read_processes(info, &processes);
+	read_processes(info, &tree);
 	for (size_t m = 0; m < count; m++) {
-		dev_t ttys[TERMINALS_MAX];
-		size_t seen = 0;
-
-		for (size_t i = 0; members[m].state == MEMBER_LIVE && i < processes.count; i++) {
-			const struct process *process = &processes.list[i];
-
-			if (process->tty && is_descendant(&processes, process, members[m].leader) &&
-			    is_new(ttys, &seen, process->tty))
-				told += write_line(info, &members[m], process->tty, text,
-						   (size_t)len);
-		}
+		if (members[m].state == MEMBER_LIVE && (!wants || wants(&members[m])))
+			told += tell_session(info, &tree, &members[m], text, (size_t)len);
 	}
-	free(processes.list);
+	process_tree_free(&tree);
 	return told;
 }
 
 void terminal_signal(const struct message_info *info, const struct member *member, int sig)
 {
-	struct processes processes = {.count = 0};
+	struct process_tree tree;
 
-	read_processes(info, &processes);
-	for (size_t i = 0; i < processes.count; i++) {
+	read_processes(info, &tree);
+	for (size_t i = 0; i < tree.count; i++) {
+		const struct process *process = &tree.list[i];
 		struct process again;
 
-		if (!is_descendant(&processes, &processes.list[i], member->leader))
+		if (!process_tree_is_below(&tree, process, member->leader))
 			continue;
-		_close_ int pidfd = sys_pidfd_open(processes.list[i].pid);
+		_close_ int pidfd = sys_pidfd_open(process->pid);
 
 		/* The pidfd holds on to the process: is it still the one that was seen? */
-		if (pidfd >= 0 && read_process(processes.list[i].pid, &again) &&
-		    again.parent == processes.list[i].parent)
+		if (pidfd >= 0 && read_process(process->pid, &again) &&
+		    again.parent == process->parent)
 			(void)sys_pidfd_send_signal(pidfd, sig);
 	}
-	free(processes.list);
+	process_tree_free(&tree);
 }

@@ -13,9 +13,12 @@
 #include "core/protocol.h"
 #include "helper/sessions.h"
 
-/* Write the line to the terminals of those sessions; never waits. How many there were. */
+/*
+ * Write the line to the terminals of those sessions (that want it; NULL: all do); never waits. How many
+ * terminals took it. The processes are listed once, however many sessions there are.
+ */
 size_t terminal_tell(const struct message_info *info, const struct member *members, size_t count,
-		     const char *line);
+		     bool (*wants)(const struct member *member), const char *line);
 
 /* Send a signal to the session's processes other than the leader. */
 void terminal_signal(const struct message_info *info, const struct member *member, int sig);

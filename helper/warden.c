@@ -352,20 +352,23 @@ static void await_end(struct warden *warden)
 }
 
 /*
- * Remove the socket, and with the user's last sandbox the cgroups. 0: done. -EBUSY: a process is
+ * Remove the socket, and with the user's last sandbox in them the cgroups. 0: done. -EBUSY: a process is
  * still in a cgroup.
  */
 static int remove_locked(struct warden *warden, struct registry_user *user, struct failure *reterr)
 {
-	bool others = true;
+	bool others = true, anywhere = true;
 	int r = registry_unlink(user, warden->info.id, reterr);
 
 	/* Who has connected before, and waits for an answer, learns now that there is none to come. */
 	close_fd(&warden->listen_fd);
 	if (r == 0)
-		r = registry_any(user, &others, reterr);
+		r = registry_any_in(user, cgroup_root(&warden->cgroups), &others, reterr);
 	if (r == 0 && !others)
-		r = cgroup_remove(&warden->cgroups, reterr);
+		r = registry_any(user, &anywhere, reterr);
+	if (r == 0 && !others)
+		r = anywhere ? cgroup_remove_slices(&warden->cgroups, reterr)
+			     : cgroup_remove(&warden->cgroups, reterr);
 	/*
 	 * Without a pid namespace the user's last logout ends what is left running (with one, nothing
 	 * is left but the leader on its way out). Under the lock, so that no new login is hit.

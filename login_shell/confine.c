@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -99,8 +100,11 @@ __attribute__((noreturn)) static void be_born(const struct birth *birth)
 {
 	struct failure failure = {0};
 
-	if (mnt_apply(birth->plan, birth->login, -1, &failure) == 0 &&
-	    caps_empty_bounding(&failure) == 0)
+	/* In a call that hangs it does not see the end of the link. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		(void)failure_set(&failure, errno, "tie the sandbox's PID 1 to the login");
+	else if (mnt_apply(birth->plan, birth->login, -1, &failure) == 0 &&
+		 caps_empty_bounding(&failure) == 0)
 		(void)pid1_become(birth->init_fd, birth->link_fd, birth->ready_fd, &failure);
 	if (write(birth->ready_fd, &failure, sizeof(failure)) < 0)
 		_exit(2);

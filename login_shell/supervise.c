@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -122,11 +123,19 @@ static int wait_for(pid_t shell)
 
 /* The output's end ---------------------------------------------------------------------------- */
 
-static bool is_output(const struct outputs *outputs, const struct stat *st)
+/*
+ * What the kernel knows of it is enough for a pipe or socket, and the server of a network file system or FUSE,
+ * which may be the user's and never answer, is not asked.
+ */
+static bool is_output(const struct outputs *outputs, int dir_fd, const char *name)
 {
+	struct statx stx;
+
+	if (statx(dir_fd, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &stx) < 0)
+		return false;
 	for (int i = 0; i < 2; i++)
-		if (outputs->inodes[i] != 0 && outputs->inodes[i] == st->st_ino &&
-		    outputs->devices[i] == st->st_dev)
+		if (outputs->inodes[i] != 0 && outputs->inodes[i] == stx.stx_ino &&
+		    outputs->devices[i] == makedev(stx.stx_dev_major, stx.stx_dev_minor))
 			return true;
 	return false;
 }
@@ -147,12 +156,9 @@ static bool holds_output(int proc_fd, const char *pid, const struct outputs *out
 			(void)close(fd);
 		return false;
 	}
-	while (!holds && (entry = readdir(dir))) {
-		struct stat st;
-
+	while (!holds && (entry = readdir(dir)))
 		holds = isdigit((unsigned char)entry->d_name[0]) &&
-			fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && is_output(outputs, &st);
-	}
+			is_output(outputs, dirfd(dir), entry->d_name);
 	(void)closedir(dir);
 	return holds;
 }

@@ -168,16 +168,18 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 		if (bad_options == 0)
 			bad_options = failure_say(&failure, EAGAIN,
 						  "NSS knew the user only when asked again");
-		/* Not a name that anybody has checked: it may hold anything, also line ends. */
-		if (bad_options == -ENOENT) {
+		if (bad_options == -ENOENT)
 			(void)failure_say(&failure, ENOENT, "NSS knows no user of that name");
-			user = "(unknown to NSS)";
-		}
+		/* Not a name that anybody has checked: it may hold anything, also line ends. */
+		user = "(unknown to NSS)";
 	}
 	if (bad_options < 0 || !passwd)
 		return refuse(pamh, flags, &options, user, notice, &failure);
 	int r = open_session(pamh, passwd, &options, &notice, &failure);
 
+	/* Half inside a sandbox that has ended is neither confined nor what on_failure=permit promises. */
+	if (r == -ENOTRECOVERABLE)
+		options.permit = false;
 	return r < 0 ? refuse(pamh, flags, &options, user, notice, &failure) : r;
 }
 

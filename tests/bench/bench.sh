@@ -224,6 +224,22 @@ kernel_memory() {
 	awk '/^(Slab|KernelStack|PageTables|Percpu):/ { sum += $2 } END { print sum }' /proc/meminfo
 }
 
+# Beside what lives: `carrel list`, and a login that joins.
+list_and_join() { # KIND
+	# shellcheck disable=SC2046
+	series_start pod $(pam_cycle join) hold 1
+	read -r -t 60 -u "${from_fd[pod]}" answer # ready
+	series_ask pod
+	# shellcheck disable=SC2046
+	series_start live_join $(pam_cycle join)
+	series_start live_list "$programs/spawn_time" "$PREFIX/bin/carrel" list
+	rounds 2 cold live_join live_list
+	rounds 12 "$1" live_join live_list
+	series_ask pod # closed
+	series_stop live_join live_list pod
+	pause 1
+}
+
 # Opens $BENCH_LIVE sandboxes, and measures a cycle without them and beside them.
 hold_many() { # NAME "COMMAND of the held" "COMMAND of the cycles"
 	local cycle=$1_cycle hold=$1_hold before after failed
@@ -234,6 +250,7 @@ hold_many() { # NAME "COMMAND of the held" "COMMAND of the cycles"
 	read -r -t 60 -u "${from_fd[$hold]}" answer # ready
 	rounds 2 cold "$cycle"
 	rounds 12 at1 "$cycle"
+	[ "$1" != carrel ] || list_and_join at1
 	pause 1
 	before=$(kernel_memory)
 	series_ask "$hold"
@@ -243,6 +260,7 @@ hold_many() { # NAME "COMMAND of the held" "COMMAND of the cycles"
 	echo "$before $after ${failed:-$BENCH_LIVE}" >>"$work/$1.kernel"
 	rounds 2 cold "$cycle"
 	rounds 12 many "$cycle"
+	[ "$1" != carrel ] || list_and_join many
 	series_ask "$hold" # closed
 	series_stop "$cycle" "$hold"
 	pause 1

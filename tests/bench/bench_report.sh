@@ -148,6 +148,15 @@ report_live() { # NAME TEXT
 	value "$1_hold_failed" "$2: of $BENCH_LIVE x 3, failed" "$failed"
 }
 
+report_live_beside() { # NAME TEXT
+	local one many unused
+	read -r unused unused unused one < <(stats "$work/$1.at1" 1)
+	read -r unused unused unused many < <(stats "$work/$1.many" 1)
+	value "$1_at_1_us" "$2, 1 live, p50 us" "$one"
+	value "$1_at_${BENCH_LIVE}_us" "$2, $BENCH_LIVE live, p50 us" "$many"
+	value "$1_ratio" "$2: ratio of the two" "$(ratio "$many" "$one")"
+}
+
 report_memory() {
 	printf '\n%s\n' 'resident, mean of 8 live sandboxes'
 	report_resident floor_pid1 'floor PID 1'
@@ -156,6 +165,8 @@ report_memory() {
 	printf '\n%s\n' "$BENCH_LIVE live sandboxes"
 	report_live floor floor
 	report_live carrel carrel
+	report_live_beside live_join 'carrel: open that joins'
+	report_live_beside live_list 'carrel list'
 }
 
 report_parallel() {

@@ -51,6 +51,7 @@ cgroup_mounts() {
 }
 
 # Where the slice of the user is made, in each hierarchy.
+# shellcheck disable=SC2120 # bench.sh calls it with a user
 slice_directories() {
 	local user uid mount
 	for user in ${1:-"$BENCH_USER" "$BENCH_OTHER"}; do

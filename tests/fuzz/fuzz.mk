@@ -13,6 +13,11 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< $(BUILD)/libcore.a \
 		$(LIB_INIPARSER) $(LIB_CAPNG)
 
+# libcore.a has nothing of login_shell/.
+$(BUILD)/tests/fuzz/fuzz_command: $(BUILD)/tests/fuzz/fuzz_command.o $(call obj,login_shell/command.c) \
+		$(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) -pie $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG)
+
 .SECONDARY: $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%.o,$(FUZZ_SRC))
 
 fuzzers: $(FUZZERS)

@@ -5,7 +5,6 @@
 . "$CHECK_SOURCE/tests/host/lib.sh"
 
 host_pid=$(ns_of $$ pid)
-host_mnt=$(ns_of $$ mnt)
 policy_write '[default]' 'pids_max = 200' 'memory_max = 256M' 'oom_score_adj = 55'
 for service in su su-l runuser runuser-l carrel-cron; do
 	pam_write $service "session required pam_env.so" "$(pam_line)"

@@ -363,3 +363,20 @@ expect_grep '^open: PAM_SUCCESS' steps start=carrel-steps:"$USER_A" tty=$'pts/1\
 	rhost=$'x\nforged' open close end
 wait_until 5 no_sandbox
 expect_nolog '^[^ ]* *forged'
+
+case_ "on_failure=permit is for who is outside: one that can't get out of the sandbox again is refused"
+pam_write carrel-half "$(pam_line on_failure=permit)"
+half() { strace -qq -o "$SCRATCH/half" "$@" "$TESTS/pam_steps" start="carrel-half:$USER_A" open run=true end; }
+expect_grep '^open: PAM_SUCCESS' half -e trace=newfstatat,setns
+# The comparison fails, which is the first of these calls after it has joined; then so does going back.
+looks=$(($(sed -n '/setns(/q; /newfstatat(/p' "$SCRATCH/half" | wc -l) + 1))
+wait_until 5 no_sandbox
+log_mark
+expect_grep '^open: PAM_SESSION_ERR' half -e trace=newfstatat,setns \
+	-e inject=newfstatat:error=EIO:when=$looks -e inject=setns:error=EPERM:when=2+
+expect_log 'refused: .*and then: undo namespaces'
+expect_nolog 'NOT CONFINED'
+# The comparison alone fails: it is back outside, and goes on.
+expect_grep '^open: PAM_SUCCESS' half -e trace=newfstatat,setns -e inject=newfstatat:error=EIO:when=$looks
+expect_log 'NOT CONFINED'
+wait_until 5 no_sandbox

@@ -162,7 +162,6 @@ if [ "$PLAIN" != 1 ]; then
 	session_start one in "$USER_A"
 	session_start two in "$USER_A"
 	session_do one touch /tmp/one
-	first=$(readlink "/proc/$(session_do one 'echo $PPID')/ns/pid" 2>/dev/null)
 	for pid in $(init_pids); do
 		[ "$(readlink "/proc/$pid/ns/mnt")" = "$(session_do one readlink /proc/self/ns/mnt)" ] && kill -9 "$pid"
 	done
@@ -337,6 +336,7 @@ crash()
 	session_start one in "$USER_A"
 	session_do one "echo old >/tmp/old; mkdir -p /tmp/a/b && touch /tmp/a/b/c"
 	# The leader as well: it would have the wreck swept up at once.
+	# shellcheck disable=SC2046 # pids
 	kill -9 $(leader_of "$UID_A") $(warden_pids)
 	wait_until 5 no_sandbox || fail_ "the sandbox outlives its warden"
 	session_end one

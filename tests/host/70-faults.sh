@@ -80,6 +80,60 @@ pam_write "$SERVICE" "$(pam_line timeout=3)"
 	sweep -w helper -a kill-caller $(every 5)
 }
 
+at_most()
+{
+	[ "$FULL" = 1 ] || echo "-n $1"
+}
+beside_kill()
+{
+	local call
+	for call in sendmsg recvmsg; do
+		[ "$FULL" = 1 ] || sweep -b "$@" -w helper -a kill -s $call
+	done
+	[ "$FULL" != 1 ] || sweep -b "$@" -w helper -a kill
+}
+case_ "the same beside a session that shares its /tmp: PID 1 visits that one"
+hold other start="$SERVICE:$USER_A" open "run=echo kept >/tmp/of-the-other" say=held "root=while [ ! -e $SCRATCH/enough ]; do sleep 0.2; done" \
+	"run=cat /tmp/of-the-other; grep -c /carrel.slice/ /proc/self/cgroup" close end
+other=$HELD
+# shellcheck disable=SC2046
+{
+	# The sweep after each kill takes its time where the user has another session.
+	beside_kill
+	sweep -b -w helper -a errno -p open $(every 25) $(at_most 40)
+	sweep -b -w init -a kill $(every 12) $(at_most 40)
+	sweep -b -w init -a errno $(every 12) $(at_most 40)
+	sweep -b -w caller -a kill $(every 20)
+}
+touch "$SCRATCH/enough"
+wait "$other"
+expect_grep '^kept' cat "$SCRATCH/other"
+expect_grep 'close: PAM_SUCCESS' cat "$SCRATCH/other"
+expect_nothing_left
+rm "$SCRATCH/enough"
+
+case_ "the same into a shared sandbox (instance = user), by a helper and without one"
+faults_policy 'oom_score_adj = 100' 'instance = user' 'sessions_max = 10'
+hold other start="$SERVICE:$USER_A" open "run=echo kept >/tmp/of-the-other" say=held "root=while [ ! -e $SCRATCH/enough ]; do sleep 0.2; done" \
+	"run=cat /tmp/of-the-other; grep -c /carrel.slice/ /proc/self/cgroup" close end
+other=$HELD
+# shellcheck disable=SC2046
+{
+	beside_kill -y "$POLICY"
+	sweep -b -y "$POLICY" -w helper -a errno -p open $(every 25) $(at_most 40)
+	sweep -b -y "$POLICY" -w caller -a kill $(every 20)
+	sleep 2.2
+	sweep -b -w caller -a kill $(every 20)
+	sweep -b -w caller -a errno $(every 20)
+}
+touch "$SCRATCH/enough"
+wait "$other"
+expect_grep '^kept' cat "$SCRATCH/other"
+expect_grep 'close: PAM_SUCCESS' cat "$SCRATCH/other"
+expect_nothing_left
+rm "$SCRATCH/enough"
+faults_policy 'oom_score_adj = 100' 'hide_homes = yes' 'hide = /root /usr/share/doc' 'read_only = /opt'
+
 # --- the deadline
 
 case_ "a login waits no longer than its timeout for a helper or PID 1 that hangs"

@@ -97,6 +97,25 @@ join_once()
 	expect_grep '^open: PAM_SUCCESS' steps start="${1:-joins}:$USER_A" open run='readlink /proc/self/ns/pid' close end
 	expect_equal "$(grep -o 'pid:.*' <<<"$OUT")" "$held" "the pid namespace"
 }
+# hold_open SERVICE [now]: a login that stays until let_go; with now, whether it is refused is not waited for.
+held_pids=()
+hold_open()
+{
+	local n=${#held_pids[@]}
+	: >"$SCRATCH/hold"
+	steps start="$1:$USER_A" open "root=while [ -e $SCRATCH/hold ]; do sleep 0.1; done" close end \
+		>"$SCRATCH/held.$n" 2>&1 &
+	held_pids+=($!)
+	[ -n "${2:-}" ] || wait_until 10 grep -q '^open: PAM_SUCCESS' "$SCRATCH/held.$n" ||
+		fail_ "$1: $(brief "$(cat "$SCRATCH/held.$n")")"
+}
+let_go()
+{
+	rm -f "$SCRATCH/hold"
+	wait "${held_pids[@]}"
+	rm -f "$SCRATCH"/held.*
+	held_pids=()
+}
 session_start hold in "$USER_A"
 held=$(session_do hold readlink /proc/self/ns/pid)
 join_once
@@ -177,6 +196,47 @@ expect_ok ssh_in "$USER_A" true
 session_end two
 expect_end
 
+case_ "where sessions_max is set, a join needs no helper either, up to the limit"
+pod_policy 'sessions_max = 3' '[service apart]' 'namespaces = mount ipc'
+: >"$SCRATCH/started"
+session_start hold in "$USER_A"
+held=$(session_do hold readlink /proc/self/ns/pid)
+join_once
+expect_helpers 1 "at the first of its service"
+join_once
+join_once
+expect_helpers 0 "below the limit"
+# One in a sandbox of its own counts as well: two are two of three, three are all.
+hold_open apart
+join_once
+expect_helpers 0 "below the limit, one of them apart"
+session_start more in "$USER_A"
+expect_grep '^open: PAM_SESSION_ERR' steps start="joins:$USER_A" open end
+expect_helpers 1 "at the limit, to look closely and to say why"
+expect_log "$USER_A has 3 sessions, and sessions_max is 3"
+let_go
+session_end more
+session_end hold
+expect_end
+
+case_ "sessions_max under 20 logins racing into a shared sandbox and beside it"
+pod_policy 'sessions_max = 7' '[service apart]' 'namespaces = mount ipc'
+for round in 1 2 3; do
+	hold_open joins
+	held=$(ns_of "$(init_pids)" pid)
+	join_once
+	: >"$SCRATCH/started"
+	for ((i = 1; i < 20; i++)); do
+		hold_open "$([ $((i % 4)) = 0 ] && echo apart || echo joins)" now
+	done
+	settled() { [ "$(cat "$SCRATCH"/held.* | grep -c '^open: ')" = 20 ]; }
+	wait_until 30 settled || fail_ "20 logins: $(brief "$(cat "$SCRATCH"/held.*)")"
+	expect_equal "$(cat "$SCRATCH"/held.* | grep -c '^open: PAM_SUCCESS')" 7 "logins that got in"
+	[ "$(wc -l <"$SCRATCH/started")" -lt 18 ] || fail_ "all went by a helper: nothing was tested"
+	let_go
+	expect_end
+done
+
 case_ "capabilities and OOM score are each login's own"
 pod_policy 'no_new_privs = yes' 'oom_score_adj = 300' '[service joins]' 'oom_score_adj = 400'
 session_start hold in "$USER_A"
@@ -211,15 +271,85 @@ case_ "nothing that lingers: the sandbox ends with the last logout"
 expect_ok ssh_in "$USER_A" true
 expect_end
 
-case_ "tmux: detach, log out, attach from the next login"
-if command -v tmux >/dev/null; then
-	expect_ok ssh_in "$USER_A" -tt 'tmux -L t new-session -d -s work "echo here-\$\$ >/tmp/mark; exec sleep 60"; sleep 0.3'
-	expect_grep '^work:' ssh_in "$USER_A" 'tmux -L t ls'
-	expect_grep '^here-' ssh_in "$USER_A" cat /tmp/mark
-	expect_ok ssh_in "$USER_A" 'tmux -L t kill-server'
+# A terminal of the client's, with a program in it; what it shows.
+export TMUX_TMPDIR=$SCRATCH
+client()
+{
+	tmux -L client -f /dev/null new-session -d -s main -x 80 -y 24 "$*"
+}
+type_()
+{
+	tmux -L client send-keys -t main "$@"
+}
+shows()
+{
+	tmux -L client capture-pane -p -t main | grep -q -E -e "$1"
+}
+expect_shows()
+{
+	wait_until 10 shows "$1" || fail_ "no '$1' on: $(brief "$(tmux -L client capture-pane -p -t main)")"
+}
+client_gone()
+{
+	! tmux -L client has-session -t main 2>/dev/null
+}
+
+case_ "tmux: detach, log out, attach from the next login; lose the connection, attach again"
+login="exec ssh -F $SSH_CONFIG -tt $USER_A@in"
+client "$login 'exec tmux -L t new-session -s work'"
+expect_shows '\[work\]'
+type_ 'readlink /proc/self/ns/pid | tee ~/work-ns; echo written-$((40 + 2))' Enter
+expect_shows '^written-42'
+held=$(cat "/home/$USER_A/work-ns")
+type_ C-b d
+wait_until 10 client_gone || fail_ "detached, and still logged in"
+wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+client "$login 'exec tmux -L t attach'"
+expect_shows '^written-42'
+expect_equal "$(sessions)" 1 "sessions"
+kill -9 "$(pgrep -f "^ssh .*$USER_A@in exec tmux -L t attach")"
+wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+expect_output "$held" ssh_in "$USER_A" readlink /proc/self/ns/pid
+client "$login 'exec tmux -L t attach'"
+expect_shows '^written-42'
+type_ 'exit' Enter
+wait_until 10 client_gone || fail_ "the shell has ended, the login has not"
+expect_end
+
+case_ "screen: the same"
+if command -v screen >/dev/null; then
+	client "$login 'export SCREENDIR=~/.screen; mkdir -m 700 ~/.screen; exec screen -S work'"
+	expect_shows '.'
+	type_ Space
+	sleep 0.3
+	type_ 'echo written-$((40 + 3))' Enter
+	expect_shows '^written-43'
+	type_ C-a d
+	wait_until 10 client_gone || fail_ "detached, and still logged in"
+	wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+	client "$login 'export SCREENDIR=~/.screen; exec screen -r work'"
+	expect_shows '^written-43'
+	type_ 'exit' Enter
+	wait_until 10 client_gone || fail_ "the shell has ended, the login has not"
 	expect_end
 else
-	skip_ "no tmux"
+	skip_ "no screen"
+fi
+
+case_ "mosh: the server outlives the login that started it, and ends the sandbox"
+if command -v mosh-server >/dev/null; then
+	port=$(free_port)
+	expect_ok ssh_in "$USER_A" "LANG=C.UTF-8 mosh-server new -i 127.0.0.1 -p $port -- bash --norc"
+	key=$(sed -n "s/^MOSH CONNECT $port //p" <<<"$OUT" | tr -d '\r')
+	wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
+	client "LANG=C.UTF-8 MOSH_KEY=$key MOSH_ESCAPE_KEY= exec mosh-client 127.0.0.1 $port"
+	type_ 'echo in-$(readlink /proc/self/ns/pid)' Enter
+	expect_shows "^in-$(ssh_in "$USER_A" readlink /proc/self/ns/pid | sed 's/[][]/./g')"
+	type_ 'exit' Enter
+	wait_until 10 client_gone || fail_ "the shell has ended, mosh-client has not"
+	expect_end
+else
+	skip_ "no mosh"
 fi
 
 case_ "on_logout = kill ends what was left running"
@@ -298,7 +428,7 @@ expect_nogrep ' 0 of them' echo "$OUT"
 expect_end
 
 case_ "50 parallel logins and logouts, twice"
-for round in 1 2; do
+for _ in 1 2; do
 	pids=()
 	for ((i = 0; i < 50; i++)); do
 		(steps start="joins:$USER_A" open run='test -w /tmp && id -u' close end >"$SCRATCH/p.$i" 2>&1) &

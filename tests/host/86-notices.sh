@@ -97,10 +97,29 @@ done
 
 case_ "scp and sftp streams stay clean while the limit is hit"
 session_start hog in "$USER_A"
-head -c 20000000 /dev/urandom >"$SCRATCH/data"
-(session_do hog "$eater" >/dev/null) &
-expect_ok scp -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@in:/tmp/data"
-wait $!
+head -c 5000000 /dev/urandom >"$SCRATCH/data"
+copies=()
+for copy in "scp -l 8000" "scp -O -l 8000" "sftp -l 8000"; do
+	to=$SCRATCH/${copy// /}
+	# shellcheck disable=SC2086 # words
+	case $copy in
+	scp*) $copy -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@in:/tmp/${copy// /}" ;;
+	sftp*) echo "put $SCRATCH/data /tmp/${copy// /}" | $copy -q -b - -F "$SSH_CONFIG" "$USER_A@in" ;;
+	esac >"$to.out" 2>&1 &
+	copies+=($!)
+done
+sleep 1
+kills=$("$CARREL" show --json "$USER_A" | jq .usage.oom_kills)
+session_do hog "$eater" >/dev/null
+[ "$("$CARREL" show --json "$USER_A" | jq .usage.oom_kills)" -gt "$kills" ] || fail_ "the limit was not hit"
+kill -0 "${copies[@]}" || fail_ "a copy was over before: nothing was tested"
+for pid in "${copies[@]}"; do
+	wait "$pid" || fail_ "a copy failed"
+done
+expect_output "" cat "$SCRATCH/scp-l8000.out" "$SCRATCH/scp-O-l8000.out"
+expect_output "sftp> put $SCRATCH/data /tmp/sftp-l8000" cat "$SCRATCH/sftp-l8000.out"
+expect_equal "$(session_do hog 'cat /tmp/*8000 | cksum')" \
+	"$(cat "$SCRATCH/data" "$SCRATCH/data" "$SCRATCH/data" | cksum)" "what arrived"
 session_end hog
 gone
 
@@ -121,4 +140,54 @@ expect_grep 'was killed by the kernel' ssh_in "$USER_A" -tt "$eater"
 wait $one $two
 expect_grep 'was killed by the kernel' cat "$SCRATCH/watching"
 expect_nogrep 'carrel:' cat "$SCRATCH/other"
+gone
+
+# A session that hits its limit once told to; what its terminal got is in $SCRATCH/later.
+later()
+{
+	rm -f "$SCRATCH/go"
+	ssh_in "$USER_A" -tt "echo ready; while [ ! -e $SCRATCH/go ]; do sleep 0.1; done; $eater" >"$SCRATCH/later" 2>&1 &
+	later_pid=$!
+	wait_until 10 grep -q ready "$SCRATCH/later" || fail_ "no session"
+}
+expect_told_later()
+{
+	touch "$SCRATCH/go"
+	wait "$later_pid"
+	expect_grep 'was killed by the kernel: together they may use 64.0M' cat "$SCRATCH/later"
+	gone
+}
+
+for instance in session user; do
+	case_ "a limit that comes by reload, or with another login, is told of as well (instance = $instance)"
+	policy_write '[default]' "instance = $instance"
+	later
+	policy_write '[default]' "instance = $instance" 'memory_max = 64M'
+	expect_ok "$CARREL" reload
+	expect_told_later
+	policy_write '[default]' "instance = $instance"
+	later
+	policy_write '[default]' "instance = $instance" 'memory_max = 64M'
+	expect_ok ssh_in "$USER_A" true
+	expect_told_later
+done
+
+case_ "a warden that has nobody to tell does not wake up; nor one whose limit has been lifted"
+wakeups()
+{
+	awk '/^voluntary/ { print $2 }' "/proc/$1/status"
+}
+policy_write '[default]' 'pids_max = 100' "[user $USER_B]" 'notify = no'
+session_start quiet in "$USER_B"
+quiet=$(warden_pids)
+session_start lifted in "$USER_A"
+lifted=$(warden_pids | grep -v -x "$quiet")
+policy_write '[default]' "[user $USER_B]" 'notify = no' 'pids_max = 100'
+expect_ok "$CARREL" reload
+sleep 2 # both give memory back once
+before="$(wakeups "$quiet") $(wakeups "$lifted")"
+sleep 6
+expect_equal "$(wakeups "$quiet") $(wakeups "$lifted")" "$before" "wake-ups of notify = no, and of the lifted limit"
+session_end quiet
+session_end lifted
 gone

@@ -96,6 +96,18 @@ case_ "show: a command line that would move the cursor"
 session_do s 'bash -c '\''exec -a "$(printf "x\033[2Jy\nz")" sleep 502'\'' >/dev/null 2>&1 & sleep 0.3' >/dev/null
 expect_grep 'x\?\[2Jy\?z 502' "$CARREL" show "$USER_A"
 
+case_ "show --json: a host name that would move the cursor, on a terminal and in a pipe"
+csi=$(printf '\302\233')
+pam_write show-steps "$(pam_line)"
+"$TESTS/pam_steps" start="show-steps:$USER_A" rhost="x${csi}2J" open say=held sleep=20000 close end >"$SCRATCH/held" 2>&1 &
+held=$!
+wait_until 5 grep -q '^held' "$SCRATCH/held"
+expect_grep "x${csi}2J" "$CARREL" show --json "$USER_A"
+expect_grep 'x\\u009[bB]2J' script -qec "$CARREL show --json $USER_A" /dev/null
+expect_nogrep "$csi" echo "$OUT"
+kill "$held"
+wait "$held" 2>/dev/null
+
 case_ "show: OOM kills and forks that were refused"
 session_do s "$TESTS/attack_starve memory 200; $TESTS/attack_starve bomb 100 1" >/dev/null
 expect_ok "$CARREL" show --json "$USER_A"
@@ -123,3 +135,30 @@ expect_ok "$CARREL" show "$USER_B"
 kill -CONT "$hung"
 session_end b
 session_end s
+
+case_ "a warden of another version of carrel is not passed over in silence"
+wait_until 5 no_sandbox
+mkdir -m 0700 "$CARREL_RUN_DIR/$UID_B"
+socat -t0.1 "UNIX-LISTEN:$CARREL_RUN_DIR/$UID_B/$UID_B-1,type=5,fork" EXEC:'echo other' &
+other=$!
+wait_until 5 test -S "$CARREL_RUN_DIR/$UID_B/$UID_B-1"
+expect_grep "^$UID_B-1 +$USER_B +- +silent" "$CARREL" list
+expect_grep "sandbox $UID_B-1: its warden, process [0-9]+, does not answer" "$CARREL" show "$USER_B"
+kill "$other"
+wait "$other" 2>/dev/null
+# One that was killed is none.
+expect_output '[]' "$CARREL" list --json
+rm -r "${CARREL_RUN_DIR:?}/$UID_B"
+
+case_ "list: a name that would move the cursor"
+name=$(printf 'x\033[2Jy')
+printf '%s:x:%d:%d::/nonexistent:/bin/sh\n' "$name" $((CHECK_UID + 2)) "$UID_B" >>/etc/passwd
+"$CARREL" run --user "$name" -- sleep 30 &
+run=$!
+listed() { "$CARREL" list | grep -q "^$((CHECK_UID + 2))-"; }
+wait_until 5 listed || fail_ "it is not listed"
+expect_grep ' x\?\[2Jy ' "$CARREL" list
+kill "$run"
+wait "$run" 2>/dev/null
+wait_until 5 no_sandbox
+sed -i '$d' /etc/passwd

@@ -101,6 +101,20 @@ expect_equal "$ERR" "carrel: thaw: $USER_A: no sandbox of that user or id lives"
 session_cut s
 expect_ok ssh_in "$USER_A" true
 
+case_ "... also one of a user in so many groups that /proc/PID/status is long"
+cp /etc/group "$SCRATCH/group"
+for ((i = CHECK_UID * 100; i < CHECK_UID * 100 + 2000; i++)); do echo "carrel-g$i:x:$i:$USER_A"; done >>/etc/group
+session_start s in "$USER_A"
+[ "$(session_do s "id -G | wc -w")" -gt 2000 ] || fail_ "the session does not have the groups"
+session_do s "$COUNT" >/dev/null
+expect_ok "$CARREL" freeze "$USER_A"
+expect_ok "$CARREL" show --json "$USER_A"
+expect_equal "$(jq '[.sandboxes[0].processes[] | select(.inside_pid == 0)] | length' <<<"$OUT")" 0 "processes without a pid"
+expect_ok timeout 20 "$CARREL" kill "$USER_A"
+wait_until 5 user_gone "$UID_A" || fail_ "processes are left"
+session_cut s
+cp "$SCRATCH/group" /etc/group
+
 case_ "kill by id ends that one alone; a frozen one beside it stays frozen"
 session_start s in "$USER_A"
 session_start t in "$USER_A"

@@ -54,8 +54,16 @@ SECRET=x expect_nogrep 'SECRET|SSH_|SUDO' "$CARREL" enter "$USER_A" -- env
 expect_output "/home/$USER_A" "$CARREL" enter "$USER_A" -- pwd
 expect_output "0" "$CARREL" enter --root "$USER_A" -- id -u
 expect_output "0" "$CARREL" enter --root "$USER_A" -- sed -n 's/NoNewPrivs:.//p' /proc/self/status
+# carrel itself needs more descriptors, to ask many wardens.
+expect_output 900 sh -c "ulimit -Sn 900; exec '$CARREL' enter '$USER_A' -- sh -c 'ulimit -Sn'"
 # No descriptor but the standard ones (and what ls itself has open).
 expect_output "0 1 2 3" "$CARREL" enter "$USER_A" -- sh -c 'echo $(ls /proc/self/fd)'
+
+case_ "the way in is held up by what holds the user's processes: the admin is not"
+before=$SECONDS
+expect_grep '^carrel: enter: the process on its way in was held' timeout 60 \
+	strace -f -o /dev/null -e trace=setns -e inject=setns:signal=STOP "$CARREL" enter "$USER_A" -- true
+[ $((SECONDS - before)) -lt 30 ] || fail_ "it took $((SECONDS - before)) s"
 
 case_ "from a script: pipes are passed untouched, the status comes back"
 head -c 300000 /dev/urandom >"$SCRATCH/bytes"

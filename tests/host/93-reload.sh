@@ -135,6 +135,16 @@ has "carrel_user_frozen{user=\"$USER_A\",uid=\"$UID_A\"} 0"
 expect_equal "$(tail -n 1 <<<"$metrics")" "# EOF" "the last line"
 used=$(sed -n "s/^carrel_user_memory_bytes{user=\"$USER_A\".* //p" <<<"$metrics")
 [ "${used:-0}" -gt 100000 ] || fail_ "memory: $used"
+# promtool reads Prometheus' older format, this one OpenMetrics, and strictly.
+expect_openmetrics()
+{
+	/usr/bin/python3 -c 'import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+print(sum(len(family.samples) for family in text_string_to_metric_families(sys.stdin.read())))' \
+		<<<"$1" >"$SCRATCH/samples" 2>&1 || fail_ "OpenMetrics: $(tail -n 1 "$SCRATCH/samples")"
+	expect_equal "$(cat "$SCRATCH/samples")" "$(grep -c -v '^#' <<<"$1")" "samples"
+}
+expect_openmetrics "$metrics"
 session_end t
 session_end b
 
@@ -146,7 +156,9 @@ pid=$!
 wait_until 5 "$CARREL" show "$UID_B" || fail_ "it does not run"
 expect_ok "$CARREL" metrics
 grep -q -F 'carrel_user_sandboxes{user="we\"i\\rd",' <<<"$OUT" || fail_ "$(grep sandboxes <<<"$OUT" | tail -1)"
-expect_ok promtool check metrics <<<"$OUT"
+metrics=$OUT
+expect_ok promtool check metrics <<<"$metrics"
+expect_openmetrics "$metrics"
 kill $pid
 wait $pid
 pam_reset
@@ -234,6 +246,11 @@ for size in "60 10" "10 2" "1 1" "200 50"; do
 	sleep 0.3
 done
 wait_until 5 shows "^$USER_A " || fail_ "$(brief "$(screen)")"
+# A terminal wraps long lines when it shrinks: nothing of that stays.
+tmux -L top resize-window -t main -x 40 -y 8
+sleep 0.5
+expect_equal "$(screen | grep -c .)" 5 "lines on a narrow terminal"
+tmux -L top resize-window -t main -x 120 -y 20
 expect_ok pgrep -x -f "$CARREL top --delay 1"
 
 case_ "top: q, ^C and a closed terminal end it, and the terminal is as it was"

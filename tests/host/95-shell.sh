@@ -49,33 +49,6 @@ printf 'a\0b\r\n\xff\x03\x1a\x04' | od -An -c | cmp -s - "$SCRATCH/back" || fail
 both 'exec >&-; echo gone; sleep 0.1; exit 3'
 rm -f "$home/data"
 
-case_ "scp, sftp, rsync, git"
-server=$(command -v /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server /usr/lib/ssh/sftp-server)
-sshd_start external "$SERVICE_OUT" "Subsystem sftp $server"
-for host in out external; do
-	for old in "" -O; do
-		expect_ok scp $old -q -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@$host:copied"
-		expect_ok scp $old -q -F "$SSH_CONFIG" "$USER_A@$host:copied" "$SCRATCH/back"
-		expect_ok cmp "$SCRATCH/data" "$SCRATCH/back"
-	done
-done
-expect_ok scp -O -q -F "$SSH_CONFIG" "$SCRATCH/data" "$USER_A@out:/tmp/into-the-sandbox"
-expect_nofile /tmp/into-the-sandbox
-# The server that sshd runs itself is not confined; the one that the login shell runs is.
-expect_ok sftp -q -F "$SSH_CONFIG" -b - "$USER_A@external" <<<"ls -l $home"
-expect_grep of-the-host sftp -q -F "$SSH_CONFIG" -b - "$USER_A@out" <<<"ls -l /tmp"
-expect_nogrep of-the-host sftp -q -F "$SSH_CONFIG" -b - "$USER_A@external" <<<"ls -l /tmp"
-mkdir "$SCRATCH/tree" && cp "$SCRATCH/data" "$SCRATCH/tree/" && mkdir "$SCRATCH/tree/sub"
-expect_ok rsync -a -e "ssh -F $SSH_CONFIG" "$SCRATCH/tree" "$USER_A@out:"
-expect_ok diff -r "$SCRATCH/tree" "$home/tree"
-if command -v git >/dev/null; then
-	expect_ok ssh_out "$USER_A" 'git init -q --bare repo'
-	git init -q "$SCRATCH/work" && git -C "$SCRATCH/work" -c user.name=a -c user.email=a@b commit -q --allow-empty -m one
-	expect_ok env "GIT_SSH_COMMAND=ssh -F $SSH_CONFIG" git -C "$SCRATCH/work" push -q "$USER_A@out:repo" HEAD:main
-	expect_ok env "GIT_SSH_COMMAND=ssh -F $SSH_CONFIG" git clone -q -b main "$USER_A@out:repo" "$SCRATCH/clone"
-fi
-rm -rf "$home/tree" "$home/repo" "$home/copied"
-
 case_ "output that comes after the shell"
 both 'exec > >(sleep 0.5; cat); echo late'
 both '(sleep 0.5; echo later) & echo first'
@@ -84,30 +57,6 @@ before=$SECONDS
 expect_ok ssh_out "$USER_A" 'sleep 77 >/dev/null 2>&1 </dev/null & true'
 [ $((SECONDS - before)) -lt 20 ] || fail_ "the login waits for a job in the background"
 wait_until 3 a_gone || fail_ "left over: $(user_pids "$UID_A")"
-
-# talk FILE ANSWER...: an interactive login at a terminal; pairs of "wait for this" and "then type that".
-talk()
-{
-	local wanted fd out=$SCRATCH/talk
-	rm -f "$out" "$SCRATCH/talk.in" && mkfifo "$SCRATCH/talk.in"
-	ssh -F "$SSH_CONFIG" "$USER_A@out" -tt "PS1='ready> ' exec \$SHELL --norc -i" <"$SCRATCH/talk.in" >"$out" 2>&1 &
-	talk_pid=$!
-	exec {fd}>"$SCRATCH/talk.in"
-	while [ $# -ge 2 ]; do
-		wanted=$1
-		wait_until 5 grep -q -a -e "$wanted" "$out" || fail_ "no '$wanted' on the terminal: $(brief "$(tail -c 300 "$out")")"
-		printf '%b' "$2" >&"$fd"
-		shift 2
-	done
-	talk_fd=$fd
-}
-
-talk_end()
-{
-	exec {talk_fd}>&-
-	wait "$talk_pid"
-	TALK_STATUS=$?
-}
 
 case_ "interactive: job control, ^C and ^Z"
 talk 'ready> ' 'sleep 61\n' 'sleep 61' '\032' 'Stopped' 'jobs; echo "have "jobs\n' 'have jobs' 'fg\n' \
@@ -121,11 +70,13 @@ talk 'ready> ' 'trap "echo shell-int" INT; sleep 63; echo af"ter"\n' 'sleep 63' 
 talk_end
 
 case_ "-t with a command: ^C and ^Z"
+rm -f "$SCRATCH/int" "$SCRATCH/stop"
 ssh_out "$USER_A" -tt 'trap "echo got-int; exit 42" INT; echo started; while :; do sleep 0.1; done' \
-	< <(sleep 1; printf '\003'; sleep 3) >"$SCRATCH/int" 2>&1
+	< <(wait_until 20 grep -q started "$SCRATCH/int"; printf '\003'; sleep 3) >"$SCRATCH/int" 2>&1
 expect_equal "$?" 42 "status after ^C ($(brief "$(cat "$SCRATCH/int")"))"
 # No shell is there that could continue what ^Z stops: it does not stop.
-ssh_out "$USER_A" -tt 'echo started; sleep 3; echo done' < <(sleep 1; printf '\032'; sleep 3) >"$SCRATCH/stop" 2>&1
+ssh_out "$USER_A" -tt 'echo started; sleep 3; echo done' \
+	< <(wait_until 20 grep -q started "$SCRATCH/stop"; printf '\032'; sleep 3) >"$SCRATCH/stop" 2>&1
 expect_grep done cat "$SCRATCH/stop"
 
 case_ "window size, and its changes"

@@ -69,12 +69,17 @@ seen=0
 for command in "${commands[@]}"; do
 	run_ ssh_out "$USER_B" "$command" </dev/null
 	! grep -q of-the-host <<<"$OUT" || seen=$((seen + 1))
-	status=$STATUS out=$(sed 's/of-the-host//; /carrel/d' <<<"$OUT" | tr -d '\n')
+	status=$STATUS
 	run_ ssh_out "$USER_A" "$command" </dev/null
 	! grep -q of-the-host <<<"$OUT" || fail_ "unconfined: $(brief "$command"): $(said)"
 	case $STATUS in 126 | 255) [ "$STATUS" = "$status" ] || fail_ "$(brief "$command"): not run: $(said)" ;; esac
 done
-[ $seen -ge 20 ] || fail_ "only $seen of ${#commands[@]} show the host's /tmp outside"
+[ $seen -ge 25 ] || fail_ "only $seen of ${#commands[@]} show the host's /tmp outside"
+# As SSH_ORIGINAL_COMMAND of a forced carrel-shell.
+for command in "${commands[@]:0:12}"; do
+	run_ ssh_to forced "$USER_B" "$command" </dev/null
+	! grep -q of-the-host <<<"$OUT" && [ "$STATUS" != 126 ] || fail_ "forced: $(brief "$command"): $(said)"
+done
 # By hand, with argv and SSH_ORIGINAL_COMMAND as hostile as can be.
 for name in scp sftp-server -scp -carrel-shell carrel-shell bash -bash -rbash internal-sftp '' - -- '-c' 'scp x' /bin/bash; do
 	run_ env -i HOME="$home" SSH_ORIGINAL_COMMAND='scp x' setpriv --reuid "$UID_A" --regid "$UID_A" --init-groups \

@@ -126,7 +126,7 @@ case_ "user namespaces are off"
 # In a user namespace of our own the limit is ours to set, and the machine's stays.
 off()
 {
-	local pid status
+	local pid
 	# The namespace's root sets the limit, and then becomes A.
 	unshare -U bash -c 'until grep -q . /proc/self/uid_map; do sleep 0.02; done
 		exec bash -c "$0" "$@"' 'echo 0 >"/proc/sys/user/$0" || exit 99; exec "$@"' "$1" setpriv --reuid "$UID_A" --regid "$UID_A" \

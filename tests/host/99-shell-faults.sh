@@ -11,56 +11,34 @@ policy_write '[default]' 'shell = /bin/sh' 'namespaces = mount pid ipc uts' 'hos
 	"hide = $CHECK_PREFIX/log" "read_only = $CHECK_PREFIX/keys" 'oom_score_adj = 5'
 probe="exec $TESTS/shell_probe $HOST_MARK $$"
 
-# traced OPTION...: carrel-shell as A under strace
-traced()
+sweep()
 {
-	timeout 20 strace -f -qq -u "$USER_A" -o "$SCRATCH/trace" "$@" env -i HOME="/home/$USER_A" "$SHELL_PATH" -c "$probe"
+	run_ "$TESTS/shell_sweep" "$@" "$UID_A" "$SHELL_PATH" -c "$probe"
+	note_ "${OUT//$'\n'/$'\n    '}"
+	[ "$STATUS" = 0 ] || fail_ "$(said)"
 }
 
 case_ "the probe tells a sandbox from the host"
-expect_output confined traced -e trace=none
 run_ setpriv --reuid "$UID_A" --regid "$UID_A" --init-groups "$TESTS/shell_probe" "$HOST_MARK" $$
 expect_equal "$(grep -c '^LEAK' <<<"$OUT")" 4 "leaks on the host ($(brief "$OUT"))"
+# And the sweep tells one that is not: a shell that makes no sandbox.
+run_ "$TESTS/shell_sweep" -a kill "$UID_A" /bin/sh -c "$probe"
+grep -q 'without any fault: .*LEAK' <<<"$ERR" || fail_ "$(said)"
 
-# Every call with the most times that one process makes it; before and after carrel-shell there is env's and
-# dash's own, where a fault proves little and costs little.
-sites()
-{
-	traced -e trace=all >/dev/null || return 1
-	awk '$2 ~ /^[a-z0-9_]+\(/ { sub(/\(.*/, "", $2); n[$1 " " $2]++ }
-		END { for (k in n) { split(k, p, " "); if (n[k] > m[p[2]]) m[p[2]] = n[k] } for (c in m) print c, m[c] }' \
-		"$SCRATCH/trace" | grep -v -E '^(exit|exit_group|rt_sigreturn|restart_syscall) ' | sort
-}
+case_ "the calls of the setup, of each of its processes"
+run_ "$TESTS/shell_sweep" -l "$UID_A" "$SHELL_PATH" -c "$probe"
+for site in 'shell unshare #1' 'shell seccomp\|shell prctl #1' 'init move_mount #1' 'init execveat #1' 'init capset #1' 'command execve #2'; do
+	grep -q "^$site" <<<"$OUT" || fail_ "no $site among $(wc -l <<<"$OUT") calls"
+done
 
-# sweep ACTION STEP: inject it at every STEP-th call
-sweep()
-{
-	local call most n runs=0 confined=0 none=0
-	while read -r call most; do
-		for ((n = 1; n <= most; n += $2)); do
-			run_ traced -e "trace=$call" -e "inject=$call:$1:when=$n"
-			runs=$((runs + 1))
-			case $OUT in
-			confined) confined=$((confined + 1)) ;;
-			'') none=$((none + 1)) ;;
-			*) fail_ "$1 at $call #$n: $(said)" ;;
-			esac
-			[ "$STATUS" != 124 ] || fail_ "$1 at $call #$n: it hangs"
-		done
-	done <"$SCRATCH/sites"
-	note_ "$1: $runs runs, $confined confined, $none without a shell"
-	[ $none -gt 20 ] && [ $confined -gt 0 ] || fail_ "$1: nothing was hit: $runs runs"
-	wait_until 5 a_gone || fail_ "$1: left over: $(user_pids "$UID_A")"
-}
+case_ "each process killed at each system call, its own and the others'"
+sweep -a kill
 
-case_ "killed at each system call"
-sites >"$SCRATCH/sites"
-[ "$(awk '{ n += $2 } END { print n }' "$SCRATCH/sites")" -gt 100 ] || fail_ "sites: $(brief "$(cat "$SCRATCH/sites")")"
-sweep signal=KILL 1
+case_ "PID 1 hangs in its setup: refused after a while, and nothing is left of it"
+sweep -a hang -w init -s move_mount -e 10000
 
 case_ "each system call fails"
-sweep error=EPERM 1
-sweep error=ENOMEM 3
+sweep -a errno
 
 case_ "PID 1 killed, the supervisor killed"
 session_start killed out "$USER_B" >/dev/null 2>&1 && session_end killed

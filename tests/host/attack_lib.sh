@@ -93,8 +93,8 @@ milliseconds()
 # The bound is the threat model's. Once more when it was missed: the machine may be busy with others.
 b_login()
 {
-	local start took attempt
-	for attempt in 1 2; do
+	local start took
+	for _ in 1 2; do
 		start=$(milliseconds)
 		run_ ssh_in "$USER_B" true
 		took=$(($(milliseconds) - start))
@@ -132,5 +132,6 @@ while_end()
 {
 	wait "$while_pid"
 	STATUS=$?
+	# shellcheck disable=SC2034 # said() has it
 	OUT=$(cat "$SCRATCH/.while") ERR=
 }

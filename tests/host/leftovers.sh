@@ -8,15 +8,23 @@ leftovers_mounts()
 	awk '{ for (i = 7; $i != "-"; i++); print $5, $4, $(i + 1) }' /proc/self/mountinfo | sort
 }
 
+# The machine's IPC objects are all runs': who is nobody here, and no uid of ours, is another one's.
 leftovers_ipc()
 {
-	ipcs -m -q -s 2>/dev/null | awk '$2 ~ /^[0-9]+$/ { print "ipc " $1 " " $2 " of " $3 }'
+	ipcs -m -q -s 2>/dev/null | awk -v low="$CHECK_UID" '
+		$3 ~ /^[0-9]+$/ && ($3 < low || $3 > low + 9) { next }
+		$2 ~ /^[0-9]+$/ { print "ipc " $1 " " $2 " of " $3 }'
+}
+
+leftovers_queues()
+{
+	find /dev/mqueue -mindepth 1 \( -uid 0 -o -uid "+$((CHECK_UID - 1))" -uid "-$((CHECK_UID + 10))" \) 2>/dev/null
 }
 
 leftovers_files()
 {
-	find /tmp /var/tmp /dev/shm /dev/mqueue /home "$CHECK_RUN/carrel" -mindepth 1 \
-		-not -path '/home/*/*' 2>/dev/null
+	find /tmp /var/tmp /dev/shm /home "$CHECK_RUN/carrel" -mindepth 1 -not -path '/home/*/*' 2>/dev/null
+	leftovers_queues
 	[ ! -d "$STATE" ] || find "$STATE" -mindepth 1 -not -path "$STATE/policy" -not -path "$STATE/tmp"
 }
 
@@ -85,7 +93,8 @@ leftovers_clean()
 	leftovers_ipc | sort | comm -13 "$CHECK_PREFIX/stage/ipc" - | while read -r _ _ pid _; do
 		ipcrm -m "$pid" 2>/dev/null || ipcrm -s "$pid" 2>/dev/null || ipcrm -q "$pid" 2>/dev/null
 	done
-	find /tmp /var/tmp /dev/shm /dev/mqueue "$CHECK_RUN/carrel" -mindepth 1 -delete 2>/dev/null
+	find /tmp /var/tmp /dev/shm "$CHECK_RUN/carrel" -mindepth 1 -delete 2>/dev/null
+	leftovers_queues | xargs -r rm -f
 	find /home -mindepth 1 -maxdepth 1 -not -name "$USER_A" -not -name "$USER_B" -exec rm -rf {} +
 	[ ! -d "$STATE" ] || find "$STATE" -mindepth 1 -not -name policy -delete
 }

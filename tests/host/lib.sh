@@ -379,12 +379,12 @@ sshd_config()
 
 sshd_start()
 {
-	local name=$1 service=$2 base=$CHECK_PREFIX/log/$1 port try
+	local name=$1 service=$2 base=$CHECK_PREFIX/log/$1 port
 	[ -e "$CHECK_PREFIX/bin/$service" ] ||
 		cp "$(command -v sshd)" "$CHECK_PREFIX/bin/$service" || return 1
 	sshd_config "$@" >"$base.conf"
 	rm -f "$base.pid"
-	for try in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		port=$(free_port)
 		"$CHECK_PREFIX/bin/$service" -f "$base.conf" -E "$base.log" -p "$port" </dev/null || continue
 		wait_until 5 test -s "$base.pid" && break

@@ -9,6 +9,10 @@
 #   expect_refused ERE CMD...   126, nothing on stdout, one line on stderr that matches
 #   CONFINED             a shell command that prints "confined" in a sandbox, or what is wrong with it
 #   a_gone               no process of A is left
+#   talk WANTED TYPED...  an interactive login of A at a terminal: wait for WANTED (for half a second, when that is
+#                        ''), then type TYPED, and so on; what the terminal showed is in $SCRATCH/talk, the client's
+#                        pid in talk_pid
+#   talk_end             log it out, by an end of input; sets TALK_STATUS
 SHELL_PATH=$CHECK_PREFIX/bin/carrel-shell
 HOST_MARK=/tmp/of-the-host
 NO_RIGHTS='0000000000000000 0000000000000000 0000000000000000 0000000000000000 1 '
@@ -55,4 +59,32 @@ expect_refused()
 a_gone()
 {
 	user_gone "$UID_A"
+}
+
+talk()
+{
+	local wanted fd out=$SCRATCH/talk
+	rm -f "$out" "$SCRATCH/talk.in" && mkfifo "$SCRATCH/talk.in"
+	ssh -F "$SSH_CONFIG" "$USER_A@out" -tt "PS1='ready> ' exec \$SHELL --norc -i" <"$SCRATCH/talk.in" >"$out" 2>&1 &
+	talk_pid=$!
+	exec {fd}>"$SCRATCH/talk.in"
+	while [ $# -ge 2 ]; do
+		wanted=$1
+		[ -n "$wanted" ] || sleep 0.5
+		wait_until 5 grep -q -a -e "$wanted" "$out" || {
+			fail_ "no '$wanted' on the terminal: $(brief "$(tail -c 300 "$out" | tr -d '\0')")"
+			kill -9 "$talk_pid"
+			break
+		}
+		printf '%b' "$2" >&"$fd"
+		shift 2
+	done
+	talk_fd=$fd
+}
+
+talk_end()
+{
+	exec {talk_fd}>&-
+	wait "$talk_pid" 2>/dev/null
+	TALK_STATUS=$?
 }

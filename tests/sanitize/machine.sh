@@ -151,7 +151,7 @@ build_plain() {
 	local build=$BUILD/plain
 	mkdir -p "$build" || return 1
 	{
-		rm -f "$build/carrel" "$build/carrel-session" "$build/pam_carrel.so" &&
+		rm -f "$build/carrel" "$build/carrel-session" "$build/carrel-shell-main" "$build/pam_carrel.so" &&
 			"$CC" -O1 -g -fPIC -Wall -Wextra -D_GNU_SOURCE \
 				-DSANITIZE_DIR="\"$RUN\"" -c -o "$build/valgrind_calls.o" \
 				tests/sanitize/valgrind_calls.c &&

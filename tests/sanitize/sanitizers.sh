@@ -411,10 +411,7 @@ carrel_shell() {
 	as_alice "$PREFIX/bin/carrel-shell" "$@"
 }
 
-case_shell() {
-	policy </dev/null
-	exits 0 carrel_shell -c 'readlink /proc/self/ns/user' && says 1 '^user:' && says 0 "$(readlink /proc/self/ns/user | tr -d '[]')" &&
-		exits 7 carrel_shell -c 'exit 7' && exits 143 carrel_shell -c 'kill -TERM $$' || return 1
+shell_policy() {
 	policy <<-END
 		namespaces = mount pid ipc uts cgroup
 		hostname = %u
@@ -425,6 +422,13 @@ case_shell() {
 		no_new_privs = yes
 		oom_score_adj = 5
 	END
+}
+
+case_shell() {
+	policy </dev/null
+	exits 0 carrel_shell -c 'readlink /proc/self/ns/user' && says 1 '^user:' && says 0 "$(readlink /proc/self/ns/user | tr -d '[]')" &&
+		exits 7 carrel_shell -c 'exit 7' && exits 143 carrel_shell -c 'kill -TERM $$' || return 1
+	shell_policy
 	exits 0 carrel_shell -c "cat $PREFIX/target/file; ls $PREFIX/home; echo 'exec > >(sleep 0.2; cat)'" &&
 		says 1 '^bound' && says 1 "^$ALICE" || return 1
 	echo 'namespaces = mount ipc' | policy

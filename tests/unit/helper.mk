@@ -1,5 +1,9 @@
 # What tests/unit needs of helper/: libcore.a has none of it, so this names the objects.
 
 $(BUILD)/tests/unit/test_sessions: $(BUILD)/tests/unit/test_sessions.o \
-		$(call obj,helper/sessions.c helper/runtime.c helper/terminal.c) $(BUILD)/libcore.a
+		$(call obj,helper/sessions.c helper/process_tree.c helper/runtime.c helper/terminal.c) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka
+
+$(BUILD)/tests/unit/test_process_tree: $(BUILD)/tests/unit/test_process_tree.o \
+		$(call obj,helper/process_tree.c) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka

@@ -13,7 +13,6 @@
 #include "admin/format.h"
 #include "admin/openmetrics.h"
 #include "admin/processes.h"
-#include "admin/select.h"
 #include "admin/top_rows.h"
 #include "core/cgroup_usage.h"
 #include "core/cleanup.h"
@@ -98,36 +97,17 @@ static void labels_are_escaped(void **state)
 	assert_int_equal(openmetrics_escape("", text, 0), -ENOSPC);
 }
 
-static void ids(void **state)
-{
-	static const char *const wrong[] = {"",	       "alice",	       "1000",	 "1000-",
-					    "-1000",   "1000-x",       "010-12", "1000-1x",
-					    "1000-.1", "4294967295-1", "a-1",	 "1000--1"};
-	uint32_t uid = 0;
-
-	(void)state;
-	assert_true(select_parse_id("1000-3465", &uid));
-	assert_int_equal(uid, 1000);
-	assert_true(select_parse_id("0-1.2", &uid));
-	assert_int_equal(uid, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
-		if (select_parse_id(wrong[i], &uid))
-			fail_msg("\"%s\" is taken for an id", wrong[i]);
-}
-
 static void pids_inside(void **state)
 {
-	static const char status[] =
-		"Name:\tNSpid:\t9\nPid:\t4711\nNSpid:\t4711\t12\t1\nNSpgid:\t5\n";
+	static const char numbers[] = "4711\t12\t1";
 
 	(void)state;
-	assert_int_equal(processes_nspid(status, 0), 4711);
-	assert_int_equal(processes_nspid(status, 1), 12);
-	assert_int_equal(processes_nspid(status, 2), 1);
-	assert_int_equal(processes_nspid(status, 9), 1);
-	assert_int_equal(processes_nspid("Pid:\t1\n", 0), 0);
+	assert_int_equal(processes_nspid(numbers, 0), 4711);
+	assert_int_equal(processes_nspid(numbers, 1), 12);
+	assert_int_equal(processes_nspid(numbers, 2), 1);
+	assert_int_equal(processes_nspid(numbers, 9), 1);
 	assert_int_equal(processes_nspid("", 0), 0);
-	assert_int_equal(processes_nspid("NSpid:", 0), 0);
+	assert_int_equal(processes_nspid("x", 0), 0);
 }
 
 static void held_limits(void **state)
@@ -232,7 +212,6 @@ int main(void)
 		cmocka_unit_test(sizes_and_counts),
 		cmocka_unit_test(text_that_moves_the_cursor_is_cleaned),
 		cmocka_unit_test(labels_are_escaped),
-		cmocka_unit_test(ids),
 		cmocka_unit_test(pids_inside),
 		cmocka_unit_test(held_limits),
 		cmocka_unit_test(cpu_percent),

@@ -226,7 +226,9 @@ static void warns_of_what_stands_after(void **state)
 				     "session optional pam_mkhomedir.so\n"
 				     "session optional /x/pam_systemd.so\n"
 				     "session optional pam_motd.so\n"
-				     "session optional pam_strange.so\n");
+				     "session optional pam_strange.so\n"
+				     "session optional pam_exec.so /usr/local/bin/hello\n");
+	assert_finding(FINDING_WARN, "pam_exec.so at /etc/pam.d/sshd:6 stands after");
 	assert_finding(FINDING_WARN, "sshd: pam_mkhomedir.so at /etc/pam.d/sshd:2 stands after");
 	assert_finding(FINDING_WARN, "pam_systemd.so at /etc/pam.d/sshd:3 stands after");
 	assert_finding(FINDING_WARN, "pam_strange.so at /etc/pam.d/sshd:5 stands after");

@@ -122,6 +122,22 @@ static void percent_signs_in_texts_are_texts(void **state)
 	assert_string_equal(guarded.failure.text, "%x: %n%s%d");
 }
 
+static void it_is_one_line_that_no_terminal_obeys(void **state)
+{
+	struct guarded guarded = fresh();
+
+	(void)state;
+	(void)failure_say(&guarded.failure, EINVAL, "user %s", "a\nb\x1b[2J\x7f");
+	assert_string_equal(guarded.failure.text, "user a?b?[2J?");
+	(void)failure_wrap(&guarded.failure, "%s",
+			   "K\xc3\xa4se\xc2\x9b"
+			   "2J\r");
+	assert_string_equal(guarded.failure.text, "K\xc3\xa4se??2J?: user a?b?[2J?");
+	(void)failure_set(&guarded.failure, ENOENT, "open %s", "\xc2\xa0\xc2");
+	assert_string_equal(guarded.failure.text, "open \xc2\xa0\xc2: No such file or directory");
+	check_guard(&guarded);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -132,6 +148,7 @@ int main(void)
 		cmocka_unit_test(its_own_text_can_be_an_argument),
 		cmocka_unit_test(long_texts_are_cut),
 		cmocka_unit_test(percent_signs_in_texts_are_texts),
+		cmocka_unit_test(it_is_one_line_that_no_terminal_obeys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -600,6 +600,42 @@ static void values_that_the_language_refuses_are_refused_again(void **state)
 	assert_word_refused(KEY_BIND, "/srv/a:/srv/b:rw", "SRC:DST");
 }
 
+/* In the paths of text, the first step that waits for the view of the cgroups; "" when none does. */
+static void assert_first_late(const char *text, const char *wanted)
+{
+	struct login login = alice();
+	_planned_ struct planned planned = plan_for(text, &login, &facts);
+	size_t first = plan_first_late(&planned.plan);
+	const char *target = "";
+
+	assert_int_equal(planned.r, 0);
+	assert_true(first <= planned.plan.step_count);
+	if (first < planned.plan.step_count)
+		target = planned.plan.steps[first].target;
+	assert_string_equal(target, wanted);
+}
+
+static void paths_around_the_cgroups_wait_for_their_view(void **state)
+{
+	struct login login = alice();
+
+	(void)state;
+	assert_first_late("[default]\n", "");
+	assert_first_late("[default]\nhide = /srv /sys/fs/cgroups /sys/kernel\n", "");
+	assert_first_late("[default]\nhide = /srv /sys/fs/cgroup/pids\n", "/sys/fs/cgroup/pids");
+	assert_first_late("[default]\nhide = /sys/fs/cgroup\n", "/sys/fs/cgroup");
+	assert_first_late("[default]\nhide = /sys\n", "/sys");
+	assert_first_late("[default]\nread_only = /usr /sys\nhide = /srv\n", "/sys");
+	assert_first_late("[default]\nbind = /sys/fs/cgroup/pids:/srv/pids\n", "/srv/pids");
+	/* There is no view. */
+	assert_first_late("[host]\ncgroup = none\n[default]\nhide = /sys\n", "");
+
+	_planned_ struct planned planned = plan_for("[default]\nhide = /sys\n", &login, &facts);
+
+	assert_int_equal(plan_for_user(&planned.plan, NULL, NULL, &planned.failure), 0);
+	assert_int_equal(plan_first_late(&planned.plan), planned.plan.step_count);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +649,7 @@ int main(void)
 		cmocka_unit_test(memory_beside_a_disk_is_bounded),
 		cmocka_unit_test(kernel_file_systems_stay_whole),
 		cmocka_unit_test(the_own_home_is_shown),
+		cmocka_unit_test(paths_around_the_cgroups_wait_for_their_view),
 		cmocka_unit_test(percentages_are_of_the_memory_in_whole_pages),
 		cmocka_unit_test(a_percentage_of_unknown_memory_is_refused),
 		cmocka_unit_test(limits_are_passed_on),

@@ -283,7 +283,8 @@ static void test_lines(void **state)
 	struct policy_errors errors;
 
 	(void)state;
-	check_words("[default]\nsandbox = no\nsandbox = yes\n", "a.conf:3: sandbox:", "twice");
+	check_words("[default]\nsandbox = no\nsandbox = yes\n",
+		    "a.conf:3: [default] sandbox:", "twice");
 	check_words("[user a]\n[user b]\n[user  a]\n", "a.conf:3: [user a]:", "twice");
 	check_words("[host]\n[host]\n", "a.conf:2: [host]:", "twice");
 	check_words("[default]\nnonsense\n", "a.conf:2: \"nonsense\":", "KEY = VALUE");

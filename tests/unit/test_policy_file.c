@@ -151,7 +151,8 @@ static void a_path_without_directory_is_in_the_working_directory(void **state)
 static void the_main_file_must_be_there(void **state)
 {
 	(void)state;
-	assert_refused(ENOENT, MAIN, "expected a regular file");
+	assert_refused(ENOENT, MAIN,
+		       ":1: open: No such file or directory; expected a regular file");
 	make_directory(DROPINS, 0755);
 	write_text(DROPINS "/a.conf", "x");
 	assert_refused(ENOENT, MAIN, "expected a regular file");
@@ -166,12 +167,12 @@ static void check_bad_files(const char *name)
 	_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	make_directory(name, 0755);
-	assert_refused(EINVAL, name, "a directory; expected a regular file owned by root");
+	assert_refused(EINVAL, name, ":1: a directory; expected a regular file owned by root");
 	assert_int_equal(rmdir(in_directory(name)), 0);
 
 	/* Without O_NONBLOCK this would hang. */
 	assert_int_equal(mkfifo(in_directory(name), 0644), 0);
-	assert_refused(EINVAL, name, "a FIFO; expected a regular file");
+	assert_refused(EINVAL, name, ":1: a FIFO; expected a regular file");
 	remove_file(name);
 
 	if (mknod(in_directory(name), S_IFCHR | 0644, makedev(1, 3)) == 0) {
@@ -192,7 +193,7 @@ static void check_bad_files(const char *name)
 
 	write_text("elsewhere", "[default]\n");
 	assert_int_equal(symlink("elsewhere", in_directory(name)), 0);
-	assert_refused(ELOOP, name, "a symbolic link; expected a regular file");
+	assert_refused(ELOOP, name, ":1: a symbolic link; expected a regular file");
 	remove_file(name);
 	assert_int_equal(symlink("nowhere", in_directory(name)), 0);
 	assert_refused(ELOOP, name, "a symbolic link; expected a regular file");
@@ -388,7 +389,7 @@ static void a_file_that_is_not_as_long_as_it_says_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(policy_sources_read_files(paths, 1, &errors, &sources), -EINVAL);
-	assert_non_null(strstr(errors.texts[0], "/proc/version: changed while it was read"));
+	assert_non_null(strstr(errors.texts[0], "/proc/version:1: changed while it was read"));
 	policy_errors_free(&errors);
 }
 

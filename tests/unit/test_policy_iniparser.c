@@ -107,7 +107,7 @@ static void test_duplicates(void **state)
 
 	(void)state;
 	CHECK_RAW(keys, "default:sandbox", "no");
-	CHECK_REFUSED(keys, "a.conf:3: sandbox: the same key twice (first in line 2)");
+	CHECK_REFUSED(keys, "a.conf:3: [default] sandbox: the same key twice (first in line 2)");
 	CHECK_RAW(sections, "user a:sandbox", "no");
 	CHECK_REFUSED(sections, "a.conf:4: [user a]: the same section twice (first in line 1)");
 	CHECK_RAW(cases, "default:sandbox", "no");
@@ -123,9 +123,9 @@ static void test_cut_values(void **state)
 
 	(void)state;
 	CHECK_RAW(semicolon, "default:hide", "/srv/a");
-	CHECK_REFUSED(semicolon, "a.conf:2: hide: ';' within a value: expected quotes");
+	CHECK_REFUSED(semicolon, "a.conf:2: [default] hide: ';' within a value: expected quotes");
 	CHECK_RAW(hash, "default:hide", "/srv/a");
-	CHECK_REFUSED(hash, "a.conf:2: hide: '#' within a value: expected quotes");
+	CHECK_REFUSED(hash, "a.conf:2: [default] hide: '#' within a value: expected quotes");
 	assert_string_equal(policy->sections[0].values[KEY_HIDE].words[0], "/srv/a;b");
 	assert_string_equal(policy->sections[0].values[KEY_HIDE].words[1], "/c#d");
 	assert_string_equal(policy->sections[0].values[KEY_READ_ONLY].text, "/e");
@@ -158,7 +158,7 @@ static void test_continued(void **state)
 	CHECK_RAW(comment, "default:pids_max", "(none)");
 	assert_int_equal(policy->sections[0].values[KEY_PIDS_MAX].number, 10);
 	CHECK_RAW(value, "default:pids_max", "(none)");
-	CHECK_REFUSED(value, "a.conf:2: hide: expected the whole value in one line");
+	CHECK_REFUSED(value, "a.conf:2: [default] hide: expected the whole value in one line");
 }
 
 /* What stands behind a NUL is not seen. */
@@ -179,9 +179,11 @@ static void test_quotes(void **state)
 
 	(void)state;
 	CHECK_RAW(open, "default:hide", "/a /b");
-	CHECK_REFUSED(open, "a.conf:2: hide: expected a closing \"");
+	CHECK_REFUSED(open, "a.conf:2: [default] hide: expected a closing \"");
 	CHECK_RAW(behind, "default:hide", "/a");
-	CHECK_REFUSED(behind, "a.conf:2: hide: expected nothing but a comment behind the closing");
+	CHECK_REFUSED(
+		behind,
+		"a.conf:2: [default] hide: expected nothing but a comment behind the closing");
 }
 
 /* The whole policy is lost for one bad line, without its number; and stderr is written to. */

@@ -247,6 +247,7 @@ static void test_cpus(void **state)
 	(void)state;
 	check_words(KEY_CPUS, "8,0-1,2", "0-2,8");
 	check_number(KEY_CPUS, "0", 1);
+	check_number(KEY_CPUS, "max", CONVERT_MAX);
 	check_bad(KEY_CPUS, "3-1", "a list such as 0-3,8");
 	check_bad(KEY_CPUS, "2000", "not \"2000\"");
 	check_bad(KEY_CPUS, "", "a list");

@@ -95,10 +95,10 @@ static int check(const void *message, size_t size, enum message_type type)
 static void every_type_is_taken_as_itself_alone(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_LIMITS; type++) {
 		_free_ void *message = make((enum message_type)type);
 
-		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_ADOPTED; due++) {
+		for (int due = MESSAGE_SPAWNED; due <= MESSAGE_LIMITS; due++) {
 			int r = check(message, size_of((enum message_type)type),
 				      (enum message_type)due);
 
@@ -110,7 +110,7 @@ static void every_type_is_taken_as_itself_alone(void **state)
 static void every_shorter_size_is_refused(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_LIMITS; type++) {
 		_free_ char *message = make((enum message_type)type);
 
 		for (size_t size = 0; size < size_of((enum message_type)type); size++) {
@@ -127,7 +127,7 @@ static void every_shorter_size_is_refused(void **state)
 static void the_size_in_the_head_must_agree(void **state)
 {
 	(void)state;
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_LIMITS; type++) {
 		_free_ union any *any = make((enum message_type)type);
 		size_t size = size_of((enum message_type)type);
 
@@ -471,7 +471,7 @@ static void send_good(const struct wire *wire, enum message_type type, const int
 
 static void every_type_comes_through(void **state)
 {
-	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_ADOPTED; type++) {
+	for (int type = MESSAGE_SPAWNED; type <= MESSAGE_LIMITS; type++) {
 		send_good(*state, (enum message_type)type, NULL, 0);
 		assert_int_equal(receive(*state, (enum message_type)type, NULL, NULL), 0);
 	}

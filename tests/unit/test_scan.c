@@ -165,7 +165,7 @@ static void test_bad_lines(void **state)
 		{"[a]b]", "expected one ']' at the end"},
 		{"[]", "expected the name of a section"},
 		{"[ \t]", "expected the name of a section"},
-		{"k = \"a", "expected a closing \""},
+		{"k = \"a", "[s] k: expected a closing \""},
 		{"k = '", "expected a closing '"},
 		{"k = \"a\" b", "expected nothing but a comment"},
 		{"k = ''a''", "expected nothing but a comment"},
@@ -187,6 +187,12 @@ static void test_bad_lines(void **state)
 		assert_true(snprintf(text, sizeof(text), "[s]\n%s\n", cases[i].line) > 0);
 		check_text_refused(text, 2, cases[i].words);
 	}
+}
+
+static void test_byte_order_mark(void **state)
+{
+	(void)state;
+	check_text_refused("\xef\xbb\xbf[s]\na = 1\n", 1, "not a byte order mark at the start");
 }
 
 static void test_nul(void **state)
@@ -222,7 +228,7 @@ static void test_duplicates(void **state)
 {
 	(void)state;
 	check_text_refused("[s]\na = 1\nb = 2\na = 3\n", 4,
-			   "a: the same key twice (first in line 2), expected once");
+			   "[s] a: the same key twice (first in line 2), expected once");
 	check_text_refused("[s]\n[t]\n[s]\n", 3,
 			   "[s]: the same section twice (first in line 1), expected once");
 	check_text_refused("[group a,service b]\n[t]\n[ group \t a , service b ]\n", 3,
@@ -309,12 +315,13 @@ static void test_entries(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),	   cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_values),	   cmocka_unit_test(test_bad_lines),
-		cmocka_unit_test(test_nul),	   cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_duplicates), cmocka_unit_test(test_letter_case),
-		cmocka_unit_test(test_names),	   cmocka_unit_test(test_no_section),
-		cmocka_unit_test(test_all_errors), cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_lines),		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_values),		cmocka_unit_test(test_bad_lines),
+		cmocka_unit_test(test_byte_order_mark), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_long_line),	cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_letter_case),	cmocka_unit_test(test_names),
+		cmocka_unit_test(test_no_section),	cmocka_unit_test(test_all_errors),
+		cmocka_unit_test(test_entries),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

@@ -86,6 +86,9 @@ static void lifted_limits_are_none(void **state)
 				 "100\nsessions_max = max\n",
 				 false, said),
 			 0);
+	assert_int_equal(refused("[default]\ncpus = 0\n[service carrel-shell]\ncpus = max\n", false,
+				 said),
+			 0);
 	assert_int_equal(
 		refused("[default]\ninstance = session\ntmp_scope = session\ntmp_store = memory\n",
 			false, said),

@@ -72,7 +72,81 @@ run_ ssh_out "$USER_A" 'echo ran'
 expect_grep 'user.max_user_namespaces is 0' "$CARREL" doctor
 sysctl -q user.max_user_namespaces=10000
 
+# cron takes a minute to come round: it is looked at below. Its PAM stack has our line here, and leaves it alone.
+policy_write '[default]' '[service cron]' 'sandbox = no'
+printf 'SHELL=/usr/bin/carrel-shell\n* * * * * { ls /tmp/of-the-host; readlink /proc/self/ns/user; echo "$0 $SHELL"; } >$HOME/cron.new 2>&1; mv $HOME/cron.new $HOME/cron\n' |
+	crontab -u "$USER_B" -
+systemctl start cron
+
+case_ "AppArmor's profile grants user namespaces where they are denied"
+profile=$CHECK_SOURCE/tree/packaging/apparmor/carrel-shell
+# A login that AppArmor confines, and has user namespaces for no program without a profile of its own.
+cat >/guest/no-userns <<'END'
+abi <abi/4.0>,
+profile guest-no-userns {
+  capability,
+  network,
+  unix,
+  signal,
+  ptrace,
+  mount,
+  umount,
+  deny userns,
+  /** rwlkmpix,
+  / r,
+}
+END
+restricted()
+{
+	setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups env -i HOME=/home/bob PATH="$PATH" \
+		aa-exec -p guest-no-userns -- "$@"
+}
+if ! grep -q userns_create /sys/kernel/security/apparmor/features/namespaces/mask; then
+	skip_ "this kernel's AppArmor does not know user namespaces"
+elif [ ! -e /etc/apparmor.d/abi/4.0 ]; then
+	skip_ "this AppArmor has no such rule: $(apparmor_parser --version | head -n 1)"
+else
+	expect_ok apparmor_parser -Q --skip-kernel-load --warn=all --Werror "$profile"
+	expect_ok apparmor_parser -r /guest/no-userns
+	expect_ok restricted sh -c 'id && ls /tmp/of-the-host'
+	expect_fail restricted unshare -U true
+	run_ restricted /usr/bin/carrel-shell -c 'echo ran'
+	[ "$STATUS" = 126 ] && [ -z "$OUT" ] && grep -q '^carrel-shell: make a user namespace: ' <<<"$ERR" ||
+		fail_ "without the profile: $(said)"
+	# As where Ubuntu's switch is on, which this kernel has not: what to do is said, and doctor finds it.
+	cp -r --no-preserve=mode /proc/sys/kernel /guest/sysctl 2>/dev/null
+	echo 1 >/guest/sysctl/apparmor_restrict_unprivileged_userns
+	mount --bind /guest/sysctl /proc/sys/kernel
+	run_ restricted /usr/bin/carrel-shell -c 'echo ran'
+	[ "$STATUS" = 126 ] && [ -z "$OUT" ] && grep -q "AppArmor keeps user namespaces .* load carrel-shell's" <<<"$ERR" ||
+		fail_ "the advice: $(said)"
+	expect_grep "AppArmor lets only programs with a profile" "$CARREL" doctor
+	install -m 0644 "$profile" /etc/apparmor.d/carrel-shell
+	# The line that doctor says.
+	expect_ok sh -c "$("$CARREL" doctor | grep -o 'apparmor_parser -r /etc/apparmor.d/carrel-shell')"
+	expect_nogrep "AppArmor lets only programs with a profile" "$CARREL" doctor
+	umount /proc/sys/kernel
+	rm -r /guest/sysctl
+	run_ restricted /usr/bin/carrel-shell -c 'ls /tmp/of-the-host 2>/dev/null; cat /proc/self/attr/current; readlink /proc/self/ns/user'
+	[ "$STATUS" = 0 ] && [ "$(head -n 1 <<<"$OUT")" = 'carrel-shell (unconfined)' ] &&
+		[ "$(tail -n 1 <<<"$OUT")" != "$(readlink /proc/self/ns/user)" ] || fail_ "with the profile: $(said)"
+	# The profile is carrel-shell's alone.
+	expect_fail restricted unshare -U true
+	expect_output 'carrel-shell (unconfined)' ssh_out "$USER_A" 'ls /tmp/of-the-host 2>/dev/null; cat /proc/self/attr/current'
+	expect_ok apparmor_parser -R /etc/apparmor.d/carrel-shell
+	apparmor_parser -R /guest/no-userns
+	rm /etc/apparmor.d/carrel-shell
+fi
+
 case_ "module and shell together"
 expect_output "$(readlink /proc/self/ns/user)" ssh_in "$USER_A" 'readlink /proc/self/ns/user'
+
+case_ "cron's SHELL"
+wait_until 90 test -e "/home/$USER_B/cron" || fail_ "cron has not run it"
+run_ cat "/home/$USER_B/cron"
+grep -q 'of-the-host.*No such file' <<<"$OUT" && grep -q '^user:' <<<"$OUT" &&
+	! grep -qxF "$(readlink /proc/self/ns/user)" <<<"$OUT" && grep -qx 'bash /bin/bash' <<<"$OUT" || fail_ "$(said)"
+crontab -u "$USER_B" -r
+rm -f "/home/$USER_B/cron"
 usermod -s /bin/bash "$USER_A"
 rm -f /tmp/of-the-host

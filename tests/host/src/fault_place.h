@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,12 @@ struct place {
 static char place_libexec[PATH_MAX], place_run[PATH_MAX], place_state[PATH_MAX];
 static unsigned int place_uid, place_uids; /* the uids whose slices are looked at */
 static char place_mounts[1 << 20];
+
+/* Another session of the user's that lives all the while, and what of it is there; place_beside(). */
+static bool place_has_beside;
+static pid_t place_beside_pids[16];
+static int place_beside_count, place_beside_names;
+#define PLACE_MARK "/tmp/of-the-other" /* in the private /tmp that both have */
 
 static inline ssize_t place_read(const char *path, char *text, size_t size)
 {
@@ -153,6 +160,8 @@ static inline void place_inside(const struct place *host, unsigned int uid, char
 	}
 	if (found < 3)
 		(void)snprintf(why, WHY_MAX, "not in the user's cgroups");
+	if (place_has_beside && access(PLACE_MARK, F_OK) < 0)
+		(void)snprintf(why, WHY_MAX, "not the /tmp of the user's other session");
 }
 
 /* What is left --------------------------------------------------------------------------------- */
@@ -244,6 +253,57 @@ static inline bool place_slice_left(char why[WHY_MAX])
 	return left;
 }
 
+static inline void place_user_run(char *path, size_t size)
+{
+	(void)snprintf(path, size, "%s/%u", place_run, place_uid);
+}
+
+static inline void place_note_beside(pid_t pid, const char *program)
+{
+	(void)program;
+	if (place_beside_count < (int)(sizeof(place_beside_pids) / sizeof(place_beside_pids[0])))
+		place_beside_pids[place_beside_count++] = pid;
+}
+
+static inline bool place_is_beside(pid_t pid)
+{
+	for (int i = 0; i < place_beside_count; i++) {
+		if (place_beside_pids[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+/* From here on the session that there is now is to be there, and nothing but it. */
+static inline void place_beside(void)
+{
+	char path[PATH_MAX + 16];
+
+	place_user_run(path, sizeof(path));
+	place_has_beside = true;
+	(void)place_processes(place_note_beside);
+	place_beside_names = place_count(path);
+}
+
+static inline void place_left_beside(char why[WHY_MAX])
+{
+	char path[PATH_MAX + 16];
+	int processes = place_processes(NULL);
+
+	place_user_run(path, sizeof(path));
+	for (int i = 0; i < place_beside_count && !why[0]; i++) {
+		if (kill(place_beside_pids[i], 0) < 0)
+			(void)snprintf(why, WHY_MAX, "the other session's process %d has gone",
+				       place_beside_pids[i]);
+	}
+	if (!why[0] && processes != place_beside_count)
+		(void)snprintf(why, WHY_MAX, "left: %d processes of carrel, the other's are %d",
+			       processes, place_beside_count);
+	if (!why[0] && place_count(path) != place_beside_names)
+		(void)snprintf(why, WHY_MAX, "left: %d names in the user's run directory, had %d",
+			       place_count(path), place_beside_names);
+}
+
 /* "" when nothing is left, or the first thing that is. */
 static inline void place_left(char why[WHY_MAX])
 {
@@ -252,13 +312,17 @@ static inline void place_left(char why[WHY_MAX])
 	int processes = place_processes(NULL);
 
 	why[0] = '\0';
-	if (processes > 0)
+	if (place_has_beside)
+		place_left_beside(why);
+	if (why[0])
+		return;
+	if (!place_has_beside && processes > 0)
 		(void)snprintf(why, WHY_MAX, "left: %d processes of carrel", processes);
-	else if (place_first(place_run, NULL, name))
+	else if (!place_has_beside && place_first(place_run, NULL, name))
 		(void)snprintf(why, WHY_MAX, "left: %.99s in the run directory", name);
 	else if (place_first(place_state, "policy", name))
 		(void)snprintf(why, WHY_MAX, "left: %.99s in the state directory", name);
-	else if (place_slice_left(why))
+	else if (!place_has_beside && place_slice_left(why))
 		return;
 	else if (place_read("/proc/self/mountinfo", mounts, sizeof(mounts)) <= 0 ||
 		 strcmp(mounts, place_mounts) != 0)

@@ -17,6 +17,7 @@
 #define RUN_MS 15000
 #define LEFT_MS 3000
 #define STAY_MS 100 /* where something may stay until the next login */
+#define STAY_BESIDE_MS 1500 /* as long as a sweep takes that finds the other session */
 
 enum who { CALLER, BETWEEN, HELPER, INIT, WHOS };
 static const char *const whos[] = {"caller", "between", "helper", "init"};
@@ -58,6 +59,7 @@ static struct site sites[SITES_MAX];
 static int site_count, log_fd;
 static off_t log_start;
 static bool verbose;
+static const char *touched; /* a file that is touched before each run, or NULL */
 static int timeout_ms = 5000; /* the module's */
 
 static void see(struct run *run, pid_t pid)
@@ -191,7 +193,8 @@ static void on_call(struct run *run, const struct seccomp_notif *call)
 static void kill_one(pid_t pid, const char *program)
 {
 	(void)program;
-	(void)kill(pid, SIGKILL);
+	if (!place_is_beside(pid))
+		(void)kill(pid, SIGKILL);
 }
 
 /* After a run that went wrong: the next one must not suffer from it. */
@@ -207,7 +210,7 @@ static void clean_up(struct run *run)
 		run->listener = -1;
 		(void)waitpid(run->pids[CALLER], NULL, 0);
 	}
-	for (int tries = 0; tries < 50 && place_processes(kill_one) > 0; tries++)
+	for (int tries = 0; tries < 50 && place_processes(kill_one) > place_beside_count; tries++)
 		(void)usleep(20000);
 	(void)snprintf(path, sizeof(path), "%s/policy.new", place_state);
 	(void)unlink(path);
@@ -254,7 +257,9 @@ static void serve(struct run *run, char left[WHY_MAX])
 		}
 		if (run->reaped) {
 			run_left(run, left);
-			int wait_ms = may_stay(run, left) ? STAY_MS : LEFT_MS;
+			int wait_ms = may_stay(run, left)
+					      ? (place_has_beside ? STAY_BESIDE_MS : STAY_MS)
+					      : LEFT_MS;
 
 			if (!left[0] || now_ms() > run->reaped_ms + wait_ms)
 				return;
@@ -355,6 +360,8 @@ static enum login_outcome run_login(const struct fault *fault, struct run *ret_r
 	/* So that accepting the policy, with its writing, is part of each login. */
 	(void)snprintf(path, sizeof(path), "%s/policy", place_state);
 	(void)unlink(path);
+	if (touched && utimensat(AT_FDCWD, touched, NULL, 0) < 0)
+		err(2, "touch %s", touched);
 	log_start = lseek(log_fd, 0, SEEK_END);
 	if (pipe2(announce, O_CLOEXEC) < 0)
 		err(2, "pipe");

@@ -12,6 +12,8 @@
  *   -f         each of the errors at each call, instead of one after the other
  *   -n MAX     stop after so many runs
  *   -t SECONDS the module's timeout, which a helper that hangs must not exceed
+ *   -b         beside another session of the user's, which lives, has PLACE_MARK, and is to go on living
+ *   -y FILE    touch the file before each run (the policy: so that each login has a helper)
  *   -x         expect some run to go wrong (the tests' own check)
  *   -l         list the calls and stop
  *   -v         a line for each run
@@ -155,9 +157,9 @@ int main(int argc, char **argv)
 	struct fault fault = {.action = NONE};
 	struct totals totals = {0};
 	int option, who = HELPER, every = 1, max = SITES_MAX * 4;
-	bool all_errors = false, expect_bad = false, list = false;
+	bool all_errors = false, expect_bad = false, list = false, beside = false;
 
-	while ((option = getopt(argc, argv, "w:p:a:s:e:n:t:fxlv")) != -1) {
+	while ((option = getopt(argc, argv, "w:p:a:s:e:n:t:y:bfxlv")) != -1) {
 		switch (option) {
 		case 'w':
 			who = FIND_NAME(whos, optarg);
@@ -183,6 +185,12 @@ int main(int argc, char **argv)
 		case 'f':
 			all_errors = true;
 			break;
+		case 'b':
+			beside = true;
+			break;
+		case 'y':
+			touched = optarg;
+			break;
 		case 'x':
 			expect_bad = true;
 			break;
@@ -207,6 +215,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (log_fd < 0 || !result || !place_begin(order.uid, 1))
 		err(2, "prepare");
+	if (beside)
+		place_beside();
 	record_login();
 	for (int i = 0; list && i < site_count; i++)
 		printf("%d %s %s #%d\n", sites[i].phase, whos[sites[i].who],

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* proc_status: fields are found at the beginning of lines alone, and behind a line of any length. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/cleanup.h"
+#include "core/proc_status.h"
+#include "tests/unit/with_directory.h"
+
+#define GROUPS 65536
+
+static void fields_are_found(void **state)
+{
+	struct proc_status_field fields[] = {{.name = "Uid"},
+					     {.name = "NSpid"},
+					     {.name = "Pid"},
+					     {.name = "Absent", .text = "x"}};
+
+	(void)state;
+	write_text("status", "Name:\tNSpid:\t9\nUid:\t1000\t0\nPid:\t4711\nNSpid:\t4711\t12\t1");
+	assert_int_equal(proc_status_read(AT_FDCWD, in_directory("status"), fields,
+					  ARRAY_SIZE(fields)),
+			 0);
+	assert_string_equal(fields[0].text, "1000\t0");
+	assert_string_equal(fields[1].text, "4711\t12\t1");
+	assert_string_equal(fields[2].text, "4711");
+	assert_string_equal(fields[3].text, "");
+	assert_int_equal(proc_status_read(AT_FDCWD, in_directory("none"), fields, 1), -ENOENT);
+}
+
+/* As many groups as the kernel allows, with a field's name wherever a buffer may end. */
+static void behind_a_line_of_any_length(void **state)
+{
+	struct proc_status_field fields[] = {{.name = "ShdPnd"}, {.name = "Groups"}};
+	_free_ char *text = calloc(GROUPS, 16);
+	char *at = text;
+
+	(void)state;
+	assert_non_null(text);
+	at += sprintf(at, "Groups:\t");
+	for (int i = 0; i < GROUPS; i++)
+		at += sprintf(at, "ShdPnd:f ");
+	(void)sprintf(at, "\nShdPnd:\t0000000000000100\n");
+	write_text("status", text);
+	assert_int_equal(proc_status_read(AT_FDCWD, in_directory("status"), fields, 2), 0);
+	assert_string_equal(fields[0].text, "0000000000000100");
+	assert_true(strlen(fields[1].text) < sizeof(fields[1].text));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(fields_are_found, directory_setup,
+						directory_teardown),
+		cmocka_unit_test_setup_teardown(behind_a_line_of_any_length, directory_setup,
+						directory_teardown),
+	};
+
+	return cmocka_run_group_tests_name("proc_status", tests, NULL, NULL);
+}
