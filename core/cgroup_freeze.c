@@ -312,22 +312,6 @@ int cgroup_thaw(const struct cgroup_set *set, struct failure *reterr)
 	return cgroup_remove_freezer(set->uid, reterr);
 }
 
-/* Has the process SIGKILL pending? Then it runs no instruction of its own any more. */
-static bool is_dying(pid_t pid)
-{
-	struct proc_status_field fields[] = {{.name = "SigPnd"}, {.name = "ShdPnd"}};
-	char path[40];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	if (proc_status_read(AT_FDCWD, path, fields, ARRAY_SIZE(fields)) < 0)
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		if (strtoull(fields[i].text, NULL, 16) & (UINT64_C(1) << (SIGKILL - 1)))
-			return true;
-	}
-	return false;
-}
-
 /*
  * v2: where a leader may go on, O_PATH or -1. Out of the slice; where that is systemd's, into the caller's
  * own scope, which ends with the sandbox.
@@ -370,7 +354,7 @@ void cgroup_release_dying(const struct cgroup_set *set, pid_t leader)
 	if (root_fd < 0 || read_procs(freezer_fd, &pids, &count, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		if (pids[i] == leader || is_dying(pids[i]))
+		if (pids[i] == leader || proc_status_killed(pids[i]) > 0)
 			(void)move_process(root_fd, pids[i]);
 	}
 }

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/cleanup.h"
@@ -42,4 +45,17 @@ int proc_status_read(int at_fd, const char *path, struct proc_status_field *fiel
 		begins = strchr(piece, '\n') != NULL;
 	}
 	return ferror(file) ? -(errno ? errno : EIO) : 0;
+}
+
+int proc_status_killed(pid_t pid)
+{
+	struct proc_status_field fields[] = {{.name = "SigPnd"}, {.name = "ShdPnd"}};
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	int r = proc_status_read(AT_FDCWD, path, fields, ARRAY_SIZE(fields));
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(fields); i++)
+		r = (strtoull(fields[i].text, NULL, 16) & (UINT64_C(1) << (SIGKILL - 1))) != 0;
+	return r;
 }

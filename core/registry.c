@@ -16,6 +16,7 @@
 #include "core/cgroup.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/proc_status.h"
 #include "core/registry_id.h"
 #include "core/sys.h"
 
@@ -202,6 +203,7 @@ struct which {
 	bool managers;
 	bool rooted; /* those alone of that root */
 	uint64_t root;
+	size_t *dying; /* or NULL: how many of the live ones were killed, and are not quite dead */
 };
 
 bool registry_is_manager(const char *name)
@@ -222,6 +224,17 @@ static bool is_meant(const struct which *which, const char *name)
 	       (!which->rooted || registry_root(name) == which->root);
 }
 
+/* The socket may outlive its warden for a moment, in a child that has just been forked. */
+static bool is_dying(int socket)
+{
+	struct ucred cred = {.pid = 0};
+	socklen_t size = sizeof(cred);
+
+	/* pid 0: in a namespace that is not below ours. */
+	return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &cred, &size) == 0 && cred.pid > 0 &&
+	       proc_status_killed(cred.pid) != 0;
+}
+
 /* Walk the sockets; stop at `enough` live ones. *ret_live: how many were met. */
 static int probe(const struct registry_user *user, const struct which *which, size_t enough,
 		 size_t *ret_live, struct failure *reterr)
@@ -238,10 +251,13 @@ static int probe(const struct registry_user *user, const struct which *which, si
 
 		if (!is_meant(which, name))
 			continue;
-		if (registry_connect(user->uid, name, &fd, &ignored) == -ECONNREFUSED)
+		if (registry_connect(user->uid, name, &fd, &ignored) == -ECONNREFUSED) {
 			(void)unlinkat(user->dir_fd, name, 0);
-		else
-			live++;
+			continue;
+		}
+		live++;
+		if (which->dying && fd >= 0 && is_dying(fd))
+			(*which->dying)++;
 	}
 	int err = name ? 0 : errno;
 
@@ -293,9 +309,13 @@ int registry_any(const struct registry_user *user, bool *ret_any, struct failure
 
 int registry_clean(const struct registry_user *user, bool *ret_any, struct failure *reterr)
 {
-	const struct which which = {.managers = true};
+	size_t dying = 0;
+	const struct which which = {.managers = true, .dying = &dying};
+	int r = any(user, &which, SIZE_MAX, ret_any, reterr);
 
-	return any(user, &which, SIZE_MAX, ret_any, reterr);
+	return r == 0 && dying > 0
+		       ? failure_say(reterr, EBUSY, "a warden that was killed has not ended yet")
+		       : r;
 }
 
 int registry_any_in(const struct registry_user *user, uint64_t root, bool *ret_any,

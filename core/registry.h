@@ -52,7 +52,10 @@ int registry_count(const struct registry_user *user, size_t max, size_t *ret_cou
 
 /* Does any warden of the user live? Removes the sockets of dead ones that it meets before. */
 int registry_any(const struct registry_user *user, bool *ret_any, struct failure *reterr);
-/* The same, having looked at all of them: no dead one's socket is left. For who cleans up. */
+/*
+ * The same, having looked at all of them: no dead one's socket is left. For who cleans up. -EBUSY: one that
+ * was killed is not quite dead.
+ */
 int registry_clean(const struct registry_user *user, bool *ret_any, struct failure *reterr);
 /*
  * The same of those whose slices are in the same cgroups (cgroup_root()): a login from inside another

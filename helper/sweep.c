@@ -22,7 +22,7 @@
 #define SWEEP_WAIT_MS 5000 /* processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
 #define SWEEP_ROUND_MS 200
-#define SWEEP_ALIVE_MS 1500 /* where nothing is left but live wardens, as far as one can see */
+#define SWEEP_ALIVE_MS 400 /* where nothing is left but live wardens, as far as one can see */
 #define SWEEP_SOME 16
 
 /* 1: a warden of the user's lives. */
@@ -99,8 +99,7 @@ static int sweep_users(int64_t deadline_ms, bool last)
 }
 
 /*
- * In rounds: what one user has left may lie in another's slice (su from inside), whatever their order; and
- * what was killed a moment ago may have looked alive, as a child of its had the socket, still.
+ * In rounds: what one user has left may lie in another's slice (su from inside), whatever their order.
  */
 static int sweep_rounds(void)
 {
