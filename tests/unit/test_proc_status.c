@@ -7,9 +7,12 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/cleanup.h"
 #include "core/proc_status.h"
@@ -55,11 +58,29 @@ static void behind_a_line_of_any_length(void **state)
 	assert_true(strlen(fields[1].text) < sizeof(fields[1].text));
 }
 
+static void killed_or_not(void **state)
+{
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		(void)pause();
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(proc_status_killed(getpid()), 0);
+	assert_int_equal(proc_status_killed(child), 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_true(proc_status_killed(child) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(fields_are_found, directory_setup,
 						directory_teardown),
+		cmocka_unit_test(killed_or_not),
 		cmocka_unit_test_setup_teardown(behind_a_line_of_any_length, directory_setup,
 						directory_teardown),
 	};
