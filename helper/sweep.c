@@ -72,46 +72,55 @@ void sweep_user(uint32_t uid)
 	(void)sweep_until(uid, sys_now_ms() + SWEEP_WAIT_MS, &ignored);
 }
 
-/*
- * One look at each. 1: somebody's warden lives; -1: something could not be removed, which is logged in
- * the `last` round.
- */
-static int sweep_users(int64_t deadline_ms, bool last)
+enum round {
+	ROUND_CLEAN, /* nothing lives, nothing is left */
+	ROUND_LIVE, /* somebody's warden lives */
+	ROUND_FAILED, /* something could not be removed, for a reason that stays */
+	ROUND_BUSY, /* something could not be removed yet */
+};
+
+/* One look at each. What could not be removed yet is logged in the `last` round, what can't be in the `first`. */
+static enum round sweep_users(int64_t deadline_ms, bool first, bool last)
 {
 	_free_ uint32_t *uids = NULL;
 	struct failure failure;
 	size_t count = 0;
-	int result = 0;
+	enum round result = ROUND_CLEAN;
 
 	if (registry_users(&uids, &count, &failure) < 0) {
 		syslog(LOG_ERR, "sweep: %s", failure.text);
-		return -1;
+		return ROUND_FAILED;
 	}
 	for (size_t i = 0; i < count; i++) {
 		int r = sweep_once(uids[i], deadline_ms, &failure);
+		enum round one = r == -EBUSY ? ROUND_BUSY
+				 : r < 0     ? ROUND_FAILED
+				 : r > 0     ? ROUND_LIVE
+					     : ROUND_CLEAN;
 
-		if (r < 0 && last)
+		if ((one == ROUND_FAILED && first) || (one == ROUND_BUSY && last))
 			syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
-		if (r < 0 || result == 0)
-			result = r < 0 ? -1 : r;
+		result = one > result ? one : result;
 	}
 	return result;
 }
 
 /*
  * In rounds: what one user has left may lie in another's slice (su from inside), whatever their order.
+ * -1: something is left.
  */
 static int sweep_rounds(void)
 {
 	int64_t began_ms = sys_now_ms(), deadline_ms = began_ms + SWEEP_WAIT_MS;
 
-	for (;;) {
+	for (bool first = true;; first = false) {
 		int64_t passed_ms = sys_now_ms() - began_ms;
 		bool last = passed_ms >= SWEEP_WAIT_MS;
-		int result = sweep_users(deadline_ms, last);
+		enum round result = sweep_users(deadline_ms, first, last);
 
-		if (result == 0 || last || (result > 0 && passed_ms >= SWEEP_ALIVE_MS))
-			return result;
+		if (last || result == ROUND_CLEAN || result == ROUND_FAILED ||
+		    (result == ROUND_LIVE && passed_ms >= SWEEP_ALIVE_MS))
+			return result == ROUND_FAILED || result == ROUND_BUSY ? -1 : 0;
 		(void)poll(NULL, 0, SWEEP_ROUND_MS);
 	}
 }
