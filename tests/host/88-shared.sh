@@ -34,6 +34,11 @@ grep -q ":pids:.*/carrel.slice/user-$UID_A.slice\|^0::.*user-$UID_A.slice" <<<"$
 	fail_ "it is out of the slice"
 rm -rf "/home/$USER_A/.ssh"
 
+case_ "case 26: a tmux server that runs outside from before, at its usual socket in /tmp"
+expect_ok ssh_out "$USER_A" 'tmux -f /dev/null new-session -d -s before'
+expect_blocked "$USER_A" 'tmux list-sessions | grep before'
+expect_ok ssh_out "$USER_A" 'tmux kill-server; rm -r /tmp/tmux-$(id -u)'
+
 case_ "another user's processes and files: nothing of a shared sandbox is seen from another one"
 session_do s 'sleep 4711 >/dev/null 2>&1 & echo secret >/tmp/secret' >/dev/null
 expect_blocked "$USER_B" "pgrep -f 'sleep [4]711'"
