@@ -246,7 +246,17 @@ static int limit_holds(int slice_fd, const struct plan *plan, enum plan_limit_ki
 	       cgroup_limit_holds(wanted, held, page_size);
 }
 
-/* Which limits carrel has set on that user's slice since the machine was booted: names, one a line. */
+/*
+ * Which limits carrel has set on that user's slice since the machine was booted: names, one a line, with a
+ * "-" before those that have been lifted since. systemd keeps a file for these as well, which purging the
+ * package removes.
+ */
+enum mark {
+	MARK_NONE,
+	MARK_SET,
+	MARK_LIFTED,
+};
+
 static void read_marks(uint32_t uid, char *ret_text, size_t size)
 {
 	char path[96];
@@ -256,19 +266,22 @@ static void read_marks(uint32_t uid, char *ret_text, size_t size)
 		ret_text[0] = '\0';
 }
 
-static bool is_marked(const char *marks, const char *property)
+static enum mark find_mark(const char *marks, const char *property)
 {
 	size_t len = strlen(property);
 
 	for (const char *at = marks; (at = strstr(at, property)); at += len) {
-		if ((at == marks || at[-1] == '\n') && (at[len] == '\n' || at[len] == '\0'))
-			return true;
+		bool lifted = at > marks && at[-1] == '-';
+		const char *begin = at - lifted;
+
+		if ((begin == marks || begin[-1] == '\n') && (at[len] == '\n' || at[len] == '\0'))
+			return lifted ? MARK_LIFTED : MARK_SET;
 	}
-	return false;
+	return MARK_NONE;
 }
 
 /* Before systemd is asked: a mark too many lifts what is not there, one too few would leave a limit. */
-static int write_marks(uint32_t uid, const bool marked[PLAN_LIMITS], struct failure *reterr)
+static int write_marks(uint32_t uid, const enum mark marks[PLAN_LIMITS], struct failure *reterr)
 {
 	char path[96], temporary[112], text[PLAN_LIMITS * 32];
 	size_t used = 0;
@@ -276,8 +289,9 @@ static int write_marks(uint32_t uid, const bool marked[PLAN_LIMITS], struct fail
 	(void)snprintf(path, sizeof(path), "%s/%u", MARKS, uid);
 	(void)snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid());
 	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
-		if (marked[kind])
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\n",
+		if (marks[kind] != MARK_NONE)
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s\n",
+						 marks[kind] == MARK_LIFTED ? "-" : "",
 						 properties[kind]);
 	}
 	if (used == 0)
@@ -333,18 +347,21 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	char marks[1024], held[CGROUP_VALUE_MAX];
-	bool marked[PLAN_LIMITS] = {false};
+	enum mark marked[PLAN_LIMITS] = {MARK_NONE};
 	bool remark = false;
 	_close_ int slice_fd = open_slice(set);
 
 	read_marks(set->uid, marks, sizeof(marks));
 	for (int i = 0; i < PLAN_LIMITS; i++) {
 		enum plan_limit_kind kind = (enum plan_limit_kind)i;
-		bool was = is_marked(marks, properties[i]);
+		enum mark was = find_mark(marks, properties[i]);
 
-		marked[i] = order->wanted[i] = plan->limits[i].set;
-		if (!plan->limits[i].set && !was)
+		order->wanted[i] = plan->limits[i].set;
+		marked[i] = plan->limits[i].set ? MARK_SET : was;
+		if (!plan->limits[i].set && was != MARK_SET)
 			continue;
+		if (!plan->limits[i].set)
+			marked[i] = MARK_LIFTED;
 		remark |= was != marked[i];
 		if (plan->limits[i].set && limit_holds(slice_fd, plan, kind, held))
 			continue;
