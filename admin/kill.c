@@ -12,6 +12,7 @@
 
 #include "admin/select.h"
 #include "admin/verb.h"
+#include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
 #include "core/registry.h"
 #include "core/sys.h"
@@ -133,6 +134,24 @@ static int end_all(struct victim *victims, size_t count, struct failure *reterr)
 	return left > 0 ? say_left(victims, count, reterr) : 0;
 }
 
+/*
+ * Where systemd owns the slice: with the user's last sandbox the freeze ends, as it does elsewhere with the
+ * slice. Else the user's manager would stay frozen, and systemd could not stop it.
+ */
+static int thaw_what_is_left(uint32_t uid, struct failure *reterr)
+{
+	_free_ struct message_info *infos = NULL;
+	size_t count = 0, silent = 0;
+	struct cgroup_set set;
+
+	if (cgroup_find_user(uid, &set) < 0 || !set.systemd || !cgroup_is_frozen(&set))
+		return 0;
+	int r = registry_query_user(uid, sys_now_ms() + HUNG_WAIT_MS, &infos, &count, &silent,
+				    reterr);
+
+	return r < 0 || count + silent > 0 ? r : cgroup_thaw(&set, reterr);
+}
+
 static int end_sandboxes(const char *word, struct failure *reterr)
 {
 	_free_ struct victim *victims = NULL;
@@ -152,6 +171,8 @@ static int end_sandboxes(const char *word, struct failure *reterr)
 					     .pidfd = -1};
 	if (r == 0)
 		r = end_all(victims, count, reterr);
+	if (r == 0)
+		r = thaw_what_is_left(selection.uid, reterr);
 	for (size_t i = 0; victims && i < count; i++)
 		close_fd(&victims[i].pidfd);
 	select_free(&selection);
