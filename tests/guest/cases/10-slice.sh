@@ -85,6 +85,8 @@ expect_ok ssh_in "$USER_A" true
 expect_equal "$(slice "$UID_A" memory.max) $(slice "$UID_A" cpu.max) $(slice "$UID_A" pids.max)" \
 	"max max 100000 200" "limits"
 expect_equal "$(prop "user-$UID_A.slice" IOWeight)" 33 "the admin's"
+rm "/run/systemd/system.control/user-$UID_A.slice.d/50-IOWeight.conf"
+systemctl daemon-reload
 
 case_ "a limit that can't be had refuses the login, and says why"
 policy_write '[default]' 'cpus = 0-500'
