@@ -79,7 +79,7 @@ printf 'SHELL=/usr/bin/carrel-shell\n* * * * * { ls /tmp/of-the-host; readlink /
 systemctl start cron
 
 case_ "AppArmor's profile grants user namespaces where they are denied"
-profile=$CHECK_SOURCE/tree/packaging/apparmor/carrel-shell
+profile=$CHECK_SOURCE/packaging/apparmor/carrel-shell
 # A login that AppArmor confines, and has user namespaces for no program without a profile of its own.
 cat >/guest/no-userns <<'END'
 abi <abi/4.0>,
