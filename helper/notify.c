@@ -166,6 +166,13 @@ void notify_start(struct notify *notify, const struct message_info *info,
 				open_file(directory(info, kind),
 					  kind == NOTIFY_MEMORY ? "memory.events" : "pids.events",
 					  O_RDONLY);
+		/* Before the count: what comes in between is looked at. */
+		if (kind == NOTIFY_PIDS) {
+			memset(notify->last, 0, sizeof(notify->last));
+			if (notify->fds[i] >= 0 &&
+			    pread(notify->fds[i], notify->last, sizeof(notify->last) - 1, 0) < 0)
+				notify->last[0] = '\0';
+		}
 		if (notify->fds[i] >= 0)
 			notify->seen[i] = read_count(notify, info, kind);
 	}
