@@ -10,10 +10,10 @@
 
 /* The policy's keys, in the order of `enum plan_limit_kind`. */
 static const char *const keys[PLAN_LIMITS] = {
-	[LIMIT_MEMORY_MAX] = "memory_max", [LIMIT_MEMORY_HIGH] = "memory_high",
-	[LIMIT_SWAP_MAX] = "swap_max",	   [LIMIT_CPU_MAX] = "cpu_max",
-	[LIMIT_CPU_WEIGHT] = "cpu_weight", [LIMIT_CPUS] = "cpus",
-	[LIMIT_PIDS_MAX] = "pids_max",
+	[LIMIT_MEMORY_MAX] = "memory_max",     [LIMIT_MEMORY_HIGH] = "memory_high",
+	[LIMIT_SWAP_MAX] = "swap_max",	       [LIMIT_CPU_MAX] = "cpu_max",
+	[LIMIT_CPU_WEIGHT] = "cpu_weight",     [LIMIT_CPUS] = "cpus",
+	[LIMIT_MEMORY_NODES] = "memory_nodes", [LIMIT_PIDS_MAX] = "pids_max",
 };
 
 json_t *figures_json_limits(const struct cgroup_figures *figures)
@@ -22,9 +22,9 @@ json_t *figures_json_limits(const struct cgroup_figures *figures)
 
 	for (int kind = 0; object && kind < PLAN_LIMITS; kind++) {
 		const struct cgroup_held *held = &figures->limits[kind];
-		json_t *value = !held->known	     ? json_null()
-				: kind == LIMIT_CPUS ? verb_json_text(held->text)
-						     : verb_json_number(held->value);
+		json_t *value = !held->known		   ? json_null()
+				: plan_limit_is_list(kind) ? verb_json_text(held->text)
+							   : verb_json_number(held->value);
 
 		if (json_object_set_new(object, keys[kind], value) < 0) {
 			json_decref(object);
@@ -54,7 +54,7 @@ struct formatted figures_limit(const struct cgroup_figures *figures, enum plan_l
 	const struct cgroup_held *held = &figures->limits[kind];
 	struct formatted text = {"-"};
 
-	if (!held->known || (held->value == CONVERT_MAX && kind != LIMIT_CPUS))
+	if (!held->known || (held->value == CONVERT_MAX && !plan_limit_is_list(kind)))
 		return text;
 	switch (kind) {
 	case LIMIT_MEMORY_MAX:
@@ -65,6 +65,7 @@ struct formatted figures_limit(const struct cgroup_figures *figures, enum plan_l
 		(void)snprintf(text.text, sizeof(text.text), "%" PRIu64 "%%", held->value);
 		break;
 	case LIMIT_CPUS:
+	case LIMIT_MEMORY_NODES:
 		(void)snprintf(text.text, sizeof(text.text), "%.*s", (int)sizeof(text.text) - 1,
 			       held->text);
 		break;
@@ -103,6 +104,8 @@ void figures_print(const struct cgroup_figures *figures)
 	print_line("cpu_weight", "", figures_limit(figures, LIMIT_CPU_WEIGHT).text, "");
 	if (figures->limits[LIMIT_CPUS].known)
 		print_line("cpus", "", figures_limit(figures, LIMIT_CPUS).text, "");
+	if (figures->limits[LIMIT_MEMORY_NODES].known)
+		print_line("memory_nodes", "", figures_limit(figures, LIMIT_MEMORY_NODES).text, "");
 	(void)snprintf(more, sizeof(more), "refused %s", format_count(figures->pids_refused).text);
 	print_line("processes", format_count(usage->processes).text,
 		   figures_limit(figures, LIMIT_PIDS_MAX).text, more);

@@ -73,7 +73,7 @@ static int add_hierarchy(struct cgroup_set *set, const char *mount, dev_t device
  * By the names under which every distribution mounts them, not by mountinfo: that has a line for
  * each mount of the host, and reading it costs the login milliseconds on a busy one.
  */
-static int locate(struct cgroup_set *set, uint32_t wanted)
+static int locate(struct cgroup_set *set, uint32_t wanted, uint32_t *ret_v2_offers)
 {
 	const char *unified = CGROUP_ROOT;
 	dev_t device = 0, v2_device = 0;
@@ -81,6 +81,7 @@ static int locate(struct cgroup_set *set, uint32_t wanted)
 	uint32_t offers = 0;
 	int r = 0;
 
+	set->count = 0;
 	for (int i = 0; i < CONTROLLERS; i++)
 		set->where[i] = -1;
 	for (int i = 0; r == 0 && i < CONTROLLERS; i++) {
@@ -103,68 +104,39 @@ static int locate(struct cgroup_set *set, uint32_t wanted)
 		if (offers & (1U << i))
 			r = add_hierarchy(set, unified, v2_device, true, id);
 	}
+	*ret_v2_offers = offers;
 	return r;
 }
 
-/* cpus: a CPU that this host does not have is refused by the kernel only when somebody logs in. */
-static int check_cpus(const struct cgroup_set *set, const struct plan *plan, struct failure *reterr)
+static bool has_slice(const char *mount, uint32_t uid)
 {
-	const struct cgroup_hierarchy *hierarchy = &set->hierarchies[set->where[CONTROLLER_CPUSET]];
-	char path[96], text[CGROUP_VALUE_MAX];
-	struct cpu_list wanted, there;
+	char path[160];
 
-	(void)snprintf(path, sizeof(path), "%s/%s", hierarchy->mount,
-		       hierarchy->v2 ? "cpuset.cpus.effective" : "cpuset.cpus");
-	/* Where the host's list can't be read or is not understood, the kernel decides. */
-	if (cgroup_read_file(AT_FDCWD, path, text, sizeof(text)) < 0 ||
-	    convert_cpu_list(text, &there) < 0 ||
-	    convert_cpu_list(plan->limits[LIMIT_CPUS].text, &wanted) < 0)
-		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(wanted.bits); i++) {
-		if (wanted.bits[i] & ~there.bits[i])
-			return failure_say(
-				reterr, EOPNOTSUPP,
-				"cpus can't be enforced: \"%s\" is set, this host has %s",
-				plan->limits[LIMIT_CPUS].text, text);
-	}
-	return 0;
-}
-
-/* A limit whose controller is missing, or that this cgroup version lacks, is said by its key. */
-static int check_limits(const struct cgroup_set *set, const struct plan *plan,
-			struct failure *reterr)
-{
-	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
-		enum cgroup_controller_id controller = cgroup_limits[kind].controller;
-		char text[CGROUP_VALUE_MAX];
-		int r;
-
-		if (!plan->limits[kind].set)
-			continue;
-		if (set->where[controller] < 0)
-			return failure_say(reterr, EOPNOTSUPP,
-					   "%s can't be enforced: this host has no %s cgroup "
-					   "controller (see /proc/cgroups and carrel doctor)",
-					   policy_keys[plan->limits[kind].key].name,
-					   cgroup_controllers[controller].name);
-		r = cgroup_limit_text(plan, (enum plan_limit_kind)kind,
-				      set->hierarchies[set->where[controller]].v2, 4096, text,
-				      reterr);
-		if (r == 0 && kind == LIMIT_CPUS)
-			r = check_cpus(set, plan, reterr);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static bool has_cpuset_slice(uint32_t uid)
-{
-	char path[96];
-
-	(void)snprintf(path, sizeof(path), "%s/cpuset/%s/user-%u.slice", CGROUP_ROOT, CGROUP_PARENT,
-		       uid);
+	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", mount, CGROUP_PARENT, uid);
 	return access(path, F_OK) == 0;
+}
+
+/*
+ * The v1 controllers where a live session of the user's has a slice because the policy needed it then: this
+ * login lifts those limits. On v2 cgroup_v2_enable() tells. Whoever has no slice anywhere is asked for once.
+ */
+static uint32_t needed_before(const struct cgroup_set *set, uint32_t wanted, uint32_t v2_offers)
+{
+	uint32_t elsewhere = ~(wanted | v2_offers) & ((1U << CONTROLLERS) - 1), found = 0;
+
+	if (!elsewhere || (set->count > 0 && !has_slice(set->hierarchies[0].mount, set->uid)))
+		return 0;
+	for (int i = 0; i < CONTROLLERS; i++) {
+		char mount[64];
+
+		if (!(elsewhere & (1U << i)))
+			continue;
+		(void)snprintf(mount, sizeof(mount), "%s/%s", CGROUP_ROOT,
+			       cgroup_controllers[i].name);
+		if (has_slice(mount, set->uid))
+			found |= 1U << i;
+	}
+	return found;
 }
 
 /*
@@ -192,7 +164,8 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 {
 	const struct cgroup_set none = {.uid = uid, .where = {-1, -1, -1, -1, -1}};
 	struct cgroup_set set = {.uid = uid};
-	uint32_t wanted = 0;
+	uint32_t wanted = 0, before, v2_offers;
+	int r;
 
 	for (int i = 0; i < CONTROLLERS; i++) {
 		set.where[i] = -1;
@@ -205,18 +178,22 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 	}
 	if (plan->cgroup == CGROUP_SYSTEMD || (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()))
 		return cgroup_systemd_find(plan, uid, ret_set, reterr);
-	/* Also when an earlier login of the user's had the limit, and this one lifts it. */
-	if (plan->limits[LIMIT_CPUS].set || has_cpuset_slice(uid))
-		wanted |= 1U << CONTROLLER_CPUSET;
-	if (locate(&set, wanted) < 0)
+	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
+		if (plan->limits[kind].set)
+			wanted |= 1U << cgroup_limits[kind].controller;
+	}
+	r = locate(&set, wanted, &v2_offers);
+	before = r == 0 ? needed_before(&set, wanted, v2_offers) : 0;
+	if (before)
+		r = locate(&set, wanted | before, &v2_offers);
+	if (r < 0)
 		return failure_say(reterr, E2BIG, "more than %d cgroup hierarchies",
 				   PROTOCOL_CGROUPS_MAX);
 	if (stays_in_outer(&set)) {
 		*ret_set = none;
 		return 0;
 	}
-	int r = check_limits(&set, plan, reterr);
-
+	r = cgroup_check_limits(&set, plan, reterr);
 	if (r == 0)
 		*ret_set = set;
 	return r;
@@ -225,7 +202,8 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 int cgroup_find_all(uint32_t uid, struct cgroup_set *ret_set)
 {
 	struct cgroup_set set = {.uid = uid};
-	int r = locate(&set, (1U << CONTROLLERS) - 1);
+	uint32_t v2_offers;
+	int r = locate(&set, (1U << CONTROLLERS) - 1, &v2_offers);
 
 	if (r == 0)
 		*ret_set = set;
@@ -288,8 +266,7 @@ int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int
  * Make MOUNT/carrel.slice, ready to have children that use the controllers. The mount itself may
  * be a symbolic link of the distribution's (cpu -> cpu,cpuacct).
  */
-static int make_parent(const struct cgroup_hierarchy *hierarchy, int *ret_fd,
-		       struct failure *reterr)
+static int make_parent(struct cgroup_hierarchy *hierarchy, int *ret_fd, struct failure *reterr)
 {
 	_close_ int mount_fd = open(hierarchy->mount, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	_close_ int parent_fd = -1;
@@ -308,16 +285,27 @@ static int make_parent(const struct cgroup_hierarchy *hierarchy, int *ret_fd,
 					    : failure_set(reterr, -parent_fd, "open %s/%s",
 							  hierarchy->mount, CGROUP_PARENT);
 	if (hierarchy->v2) {
-		r = cgroup_v2_enable(mount_fd, hierarchy->controllers, hierarchy->mount, reterr);
+		r = cgroup_v2_enable(mount_fd, hierarchy->controllers, hierarchy->mount,
+				     &hierarchy->enabled, reterr);
 		if (r == 0)
 			r = cgroup_v2_enable(parent_fd, hierarchy->controllers, CGROUP_PARENT,
-					     reterr);
+					     &hierarchy->enabled, reterr);
 	} else if (hierarchy->controllers & (1U << CONTROLLER_CPUSET)) {
 		r = cgroup_v1_fill_cpuset(mount_fd, parent_fd, reterr);
 	}
 	if (r == 0)
 		*ret_fd = steal_fd(&parent_fd);
 	return r;
+}
+
+int cgroup_v2_hand_down(struct cgroup_hierarchy *hierarchy, struct failure *reterr)
+{
+	_close_ int parent_fd = -1;
+	int r = make_parent(hierarchy, &parent_fd, reterr);
+
+	return r == -EAGAIN
+		       ? failure_set(reterr, EAGAIN, "open %s/%s", hierarchy->mount, CGROUP_PARENT)
+		       : r;
 }
 
 /*
@@ -458,6 +446,27 @@ uint64_t cgroup_root(const struct cgroup_set *set)
 									   : CGROUP_ROOT_INODE;
 }
 
+/*
+ * v1 controllers that this login had no use for: another login, or a reload, may have made a slice there, and
+ * the last to go takes it away.
+ */
+static int remove_elsewhere(const struct cgroup_set *set, struct failure *reterr)
+{
+	int r = 0;
+
+	for (int i = 0; i < CONTROLLERS && r == 0 && set->count > 0; i++) {
+		struct cgroup_hierarchy other = {.v2 = false};
+
+		if (cgroup_controllers[i].always || set->where[i] >= 0 || set->hierarchies[0].v2)
+			continue;
+		(void)snprintf(other.mount, sizeof(other.mount), "%s/%s", CGROUP_ROOT,
+			       cgroup_controllers[i].name);
+		if (has_slice(other.mount, set->uid))
+			r = remove_slice(&other, set->uid, reterr);
+	}
+	return r;
+}
+
 int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr)
 {
 	struct failure failure;
@@ -465,6 +474,7 @@ int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr)
 
 	if (set->systemd)
 		return 0;
+	r = remove_elsewhere(set, reterr);
 	for (size_t i = 0; i < set->count; i++) {
 		if (remove_slice(&set->hierarchies[i], set->uid, &failure) == 0 || r < 0)
 			continue;

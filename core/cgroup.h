@@ -39,6 +39,8 @@ struct cgroup_hierarchy {
 	dev_t device; /* identifies the hierarchy: co-mounted controllers share one */
 	bool v2;
 	uint32_t controllers; /* bits of enum cgroup_controller_id used here */
+	uint32_t
+		enabled; /* v2: bits of all that carrel.slice has handed down, by any login; from cgroup_create() */
 	bool created; /* the slice was made by this process: its limits are still the kernel's own */
 	bool changed; /* a limit of one that was there was written */
 	int slice_fd; /* of the slice, O_PATH, from cgroup_create() to cgroup_close(); else -1 */

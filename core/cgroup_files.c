@@ -39,6 +39,24 @@ int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size)
 	return 0;
 }
 
+int cgroup_read_value(int dir_fd, const char *file, char *ret_text, size_t size)
+{
+	_close_ int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+
+	do
+		got = fd < 0 ? -1 : read(fd, ret_text, size - 1);
+	while (got < 0 && fd >= 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	if ((size_t)got == size - 1)
+		return -EFBIG;
+	while (got > 0 && ret_text[got - 1] == '\n')
+		got--;
+	ret_text[got] = '\0';
+	return 0;
+}
+
 int cgroup_write_file(int dir_fd, const char *file, const char *text)
 {
 	_close_ int fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
@@ -97,7 +115,8 @@ uint32_t cgroup_v2_offers(const char *mount)
 									 : 0;
 }
 
-int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, struct failure *reterr)
+int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, uint32_t *ret_enabled,
+		     struct failure *reterr)
 {
 	char text[CGROUP_VALUE_MAX], wanted[CGROUP_VALUE_MAX] = "";
 	size_t used = 0;
@@ -105,8 +124,9 @@ int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, struct 
 
 	if (r < 0)
 		return failure_set(reterr, -r, "read cgroup.subtree_control of %s", path);
-	uint32_t missing = controllers & ~parse_controllers(text);
+	uint32_t enabled = parse_controllers(text), missing = controllers & ~enabled;
 
+	*ret_enabled = enabled | controllers;
 	if (!missing)
 		return 0;
 	for (int i = 0; i < CONTROLLERS; i++) {

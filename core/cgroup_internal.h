@@ -47,6 +47,8 @@ int cgroup_use_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid, int
 
 /* A controller file below dir_fd: trailing newline cut. -errno. */
 int cgroup_read_file(int dir_fd, const char *file, char *ret_text, size_t size);
+/* The same of a file that is one short line: the kernel gives that in one read(2). */
+int cgroup_read_value(int dir_fd, const char *file, char *ret_text, size_t size);
 int cgroup_write_file(int dir_fd, const char *file, const char *text);
 /*
  * A file that is one number, and the number after "NAME " at the start of a line of one. UINT64_MAX: no such
@@ -54,6 +56,13 @@ int cgroup_write_file(int dir_fd, const char *file, const char *text);
  */
 uint64_t cgroup_read_number(const char *dir, const char *file);
 uint64_t cgroup_read_field(const char *dir, const char *file, const char *name);
+
+/*
+ * Can this host hold each limit of the plan? As far as can be seen before anything is set. -EOPNOTSUPP:
+ * the first that it can't, by its key.
+ */
+int cgroup_check_limits(const struct cgroup_set *set, const struct plan *plan,
+			struct failure *reterr);
 
 /* Set and read back one limit, or lift it where the plan has none. */
 int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
@@ -65,8 +74,11 @@ int cgroup_apply_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const 
 
 /* v1: a new cpuset is empty, and takes no process until it has CPUs and memory nodes. */
 int cgroup_v1_fill_cpuset(int parent_fd, int child_fd, struct failure *reterr);
-/* v2: enable these controllers for the children of dir_fd. */
-int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, struct failure *reterr);
+/* v2: enable these controllers for the children of dir_fd. *ret_enabled: which are, then. */
+int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, uint32_t *ret_enabled,
+		     struct failure *reterr);
+/* v2: the same for carrel.slice and above, of what the hierarchy is to have; for slices that are there. */
+int cgroup_v2_hand_down(struct cgroup_hierarchy *hierarchy, struct failure *reterr);
 /* v2: the controllers that the mount offers, as bits. */
 uint32_t cgroup_v2_offers(const char *mount);
 

@@ -28,6 +28,7 @@ const struct cgroup_limit_info cgroup_limits[PLAN_LIMITS] = {
 	[LIMIT_CPU_WEIGHT] = {CONTROLLER_CPU, "cpu.shares", "cpu.weight", "1024", "100", NULL},
 	/* Unset: the slice isn't in the cpuset hierarchy, or has its parent's (v1), or inherits (v2). */
 	[LIMIT_CPUS] = {CONTROLLER_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL, "", NULL},
+	[LIMIT_MEMORY_NODES] = {CONTROLLER_CPUSET, "cpuset.mems", "cpuset.mems", NULL, "", NULL},
 	[LIMIT_PIDS_MAX] = {CONTROLLER_PIDS, "pids.max", "pids.max", "max", "max", NULL},
 };
 
@@ -91,11 +92,12 @@ int cgroup_limit_text(const struct plan *plan, enum plan_limit_kind kind, bool v
 		if (!v2 && value < 2)
 			value = 2;
 		break;
-	case LIMIT_CPUS: {
+	case LIMIT_CPUS:
+	case LIMIT_MEMORY_NODES: {
 		int len = snprintf(ret_text, CGROUP_VALUE_MAX, "%s", limit->text);
 
 		if (len < 0 || len >= CGROUP_VALUE_MAX)
-			return failure_say(reterr, ENAMETOOLONG, "%s: too long a list of CPUs",
+			return failure_say(reterr, ENAMETOOLONG, "%s: too long a list",
 					   key_name(plan, kind));
 		return 0;
 	}
@@ -140,7 +142,7 @@ static int write_limit(const struct plan *plan, enum plan_limit_kind kind, int s
 	if (r < 0)
 		return failure_set(reterr, -r, "%s can't be enforced: write \"%s\" to %s",
 				   key_name(plan, kind), wanted, file);
-	r = cgroup_read_file(slice_fd, file, held, sizeof(held));
+	r = cgroup_read_value(slice_fd, file, held, sizeof(held));
 	if (r < 0)
 		return failure_set(reterr, -r, "%s can't be verified: read %s back",
 				   key_name(plan, kind), file);
@@ -161,7 +163,7 @@ static int verify_limit_v2(int dir_fd, const struct plan *plan, enum plan_limit_
 
 	if (r < 0)
 		return r;
-	r = cgroup_read_file(dir_fd, file, held, sizeof(held));
+	r = cgroup_read_value(dir_fd, file, held, sizeof(held));
 	if (r == -ENOENT)
 		return failure_say(reterr, EOPNOTSUPP, "%s can't be enforced: there is no %s",
 				   key_name(plan, kind), file);
@@ -207,11 +209,13 @@ int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const str
 			return r;
 	} else if (hierarchy->created || !file) {
 		return 0;
-	} else if (kind == LIMIT_CPUS && !hierarchy->v2) {
+	} else if (plan_limit_is_list(kind) && !hierarchy->v2) {
 		/* v1 has no word for "all": what carrel.slice has. */
-		r = cgroup_read_file(slice_fd, "../cpuset.cpus", wanted, sizeof(wanted));
+		const char *above = kind == LIMIT_CPUS ? "../cpuset.cpus" : "../cpuset.mems";
+
+		r = cgroup_read_value(slice_fd, above, wanted, sizeof(wanted));
 		if (r < 0)
-			return failure_set(reterr, -r, "read the CPUs that %s may lift",
+			return failure_set(reterr, -r, "read what %s may lift",
 					   key_name(plan, kind));
 	} else if (!unset) {
 		return 0;
@@ -220,7 +224,7 @@ int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const str
 	}
 	/* An earlier login's limits: write only what has changed. */
 	if (!hierarchy->created) {
-		r = cgroup_read_file(slice_fd, file, held, sizeof(held));
+		r = cgroup_read_value(slice_fd, file, held, sizeof(held));
 		if (r == 0 && cgroup_limit_holds(wanted, held, page_size))
 			return 0;
 		if (r == -ENOENT && !plan->limits[kind].set)
@@ -234,7 +238,8 @@ int cgroup_apply_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const 
 			struct failure *reterr)
 {
 	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
-		if (!(hierarchy->controllers & (1U << cgroup_limits[kind].controller)))
+		if (!((hierarchy->controllers | hierarchy->enabled) &
+		      (1U << cgroup_limits[kind].controller)))
 			continue;
 		int r = cgroup_set_limit(hierarchy, slice_fd, plan, (enum plan_limit_kind)kind,
 					 reterr);

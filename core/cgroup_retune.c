@@ -32,10 +32,14 @@ static void note(struct retune *retune, const struct failure *failure)
 static void set_limits(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
 		       struct retune *retune)
 {
-	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
-		struct failure failure;
+	struct failure failure;
 
-		if (!(hierarchy->controllers & (1U << cgroup_limits[kind].controller)))
+	/* What no login so far has needed is not there yet; and what one has had may be to lift. */
+	if (hierarchy->v2 && cgroup_v2_hand_down(hierarchy, &failure) < 0)
+		note(retune, &failure);
+	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
+		if (!((hierarchy->controllers | hierarchy->enabled) &
+		      (1U << cgroup_limits[kind].controller)))
 			continue;
 		if (cgroup_set_limit(hierarchy, slice_fd, plan, (enum plan_limit_kind)kind,
 				     &failure) < 0)

@@ -30,12 +30,16 @@
 
 /* systemd.resource-control(5): all are of the unit's v2 cgroup. */
 static const char *const properties[PLAN_LIMITS] = {
-	[LIMIT_MEMORY_MAX] = "MemoryMax",   [LIMIT_MEMORY_HIGH] = "MemoryHigh",
-	[LIMIT_SWAP_MAX] = "MemorySwapMax", [LIMIT_CPU_MAX] = "CPUQuotaPerSecUSec",
-	[LIMIT_CPU_WEIGHT] = "CPUWeight",   [LIMIT_CPUS] = "AllowedCPUs",
+	[LIMIT_MEMORY_MAX] = "MemoryMax",
+	[LIMIT_MEMORY_HIGH] = "MemoryHigh",
+	[LIMIT_SWAP_MAX] = "MemorySwapMax",
+	[LIMIT_CPU_MAX] = "CPUQuotaPerSecUSec",
+	[LIMIT_CPU_WEIGHT] = "CPUWeight",
+	[LIMIT_CPUS] = "AllowedCPUs",
+	[LIMIT_MEMORY_NODES] = "AllowedMemoryNodes",
 	[LIMIT_PIDS_MAX] = "TasksMax",
 };
-_Static_assert(PLAN_LIMITS == 7, "a new limit needs its row in properties");
+_Static_assert(PLAN_LIMITS == 8, "a new limit needs its row in properties");
 
 /* Looking ------------------------------------------------------------------------------------- */
 
@@ -64,28 +68,6 @@ static int is_own_init(bool *ret_own, struct failure *reterr)
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return failure_set(reterr, errno, "ask who listens at %s", SYSTEMD_PRIVATE);
 	*ret_own = cred.pid == 1;
-	return 0;
-}
-
-static int check_offers(const struct plan *plan, uint32_t offers, struct failure *reterr)
-{
-	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
-		enum cgroup_controller_id controller = cgroup_limits[kind].controller;
-		char text[CGROUP_VALUE_MAX];
-		int r;
-
-		if (!plan->limits[kind].set)
-			continue;
-		if (!(offers & (1U << controller)))
-			return failure_say(reterr, EOPNOTSUPP,
-					   "%s can't be enforced: this host has no %s cgroup "
-					   "controller (see /proc/cgroups and carrel doctor)",
-					   policy_keys[plan->limits[kind].key].name,
-					   cgroup_controllers[controller].name);
-		r = cgroup_limit_text(plan, (enum plan_limit_kind)kind, true, 4096, text, reterr);
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 
@@ -145,13 +127,11 @@ int cgroup_systemd_find(const struct plan *plan, uint32_t uid, struct cgroup_set
 			"systemd runs with cgroup v1 here, of which it sets no limits for "
 			"carrel: boot with systemd.unified_cgroup_hierarchy=1, or set "
 			"[host] cgroup = cgroupfs");
-	uint32_t offers = cgroup_v2_offers(CGROUP_ROOT);
-
-	r = check_offers(plan, offers, reterr);
-	if (r < 0)
-		return r;
-	fill_set(uid, st.st_dev, offers, ret_set);
-	return 0;
+	fill_set(uid, st.st_dev, cgroup_v2_offers(CGROUP_ROOT), &set);
+	r = cgroup_check_limits(&set, plan, reterr);
+	if (r == 0)
+		*ret_set = set;
+	return r;
 }
 
 bool cgroup_systemd_holds(const char *path, uint32_t uid)
@@ -212,7 +192,7 @@ int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, 
 	char value[CGROUP_VALUE_MAX];
 	int r = 0;
 
-	if (!limit->set && kind == LIMIT_CPUS)
+	if (!limit->set && plan_limit_is_list(kind))
 		value[0] = '\0';
 	else if (!limit->set)
 		(void)snprintf(value, sizeof(value), "infinity");

@@ -190,10 +190,13 @@ static void read_limit(const struct cgroup_dirs *dirs, enum plan_limit_kind kind
 	int r;
 
 	*ret_held = (struct cgroup_held){.value = CONVERT_MAX};
-	if (kind == LIMIT_CPUS) {
-		r = read_text(dir, "cpuset.cpus.effective", text, sizeof(text));
+	if (plan_limit_is_list(kind)) {
+		char effective[64];
+
+		(void)snprintf(effective, sizeof(effective), "%s.effective", info->v2_file);
+		r = read_text(dir, effective, text, sizeof(text));
 		if (r < 0)
-			r = read_text(dir, "cpuset.cpus", text, sizeof(text));
+			r = read_text(dir, info->v1_file, text, sizeof(text));
 		if (r == 0) {
 			(void)snprintf(ret_held->text, sizeof(ret_held->text), "%.*s",
 				       (int)sizeof(ret_held->text) - 1, text);

@@ -28,7 +28,7 @@ int cgroup_dirs_of_self(uint32_t uid, struct cgroup_dirs *ret_dirs);
 struct cgroup_held {
 	bool known; /* false: no such file, so nothing is held */
 	uint64_t value; /* CONVERT_MAX: no limit */
-	char text[64]; /* of LIMIT_CPUS: the list that counts; cut when longer */
+	char text[64]; /* of a list: the one that counts; cut when longer */
 };
 
 struct cgroup_figures {

@@ -48,6 +48,7 @@ enum plan_limit_kind {
 	LIMIT_CPU_MAX, /* percent of one CPU */
 	LIMIT_CPU_WEIGHT, /* 1-10000, 100 is the kernel's own */
 	LIMIT_CPUS, /* text */
+	LIMIT_MEMORY_NODES, /* text */
 	LIMIT_PIDS_MAX, /* processes and threads */
 	PLAN_LIMITS
 };
@@ -55,9 +56,15 @@ enum plan_limit_kind {
 struct plan_limit {
 	bool set; /* false: no limit, which is also what `max` becomes */
 	uint64_t value; /* CONVERT_MAX while not set */
-	const char *text; /* of LIMIT_CPUS: canonical list; points into the policy */
+	const char *text; /* of CPUs and memory nodes: canonical list; points into the policy */
 	enum policy_key key; /* for the error that names it */
 };
+
+/* Is it a list of what may be used, as a text? */
+static inline bool plan_limit_is_list(enum plan_limit_kind kind)
+{
+	return kind == LIMIT_CPUS || kind == LIMIT_MEMORY_NODES;
+}
 
 struct plan {
 	/*

@@ -32,12 +32,16 @@ static const struct {
 	enum policy_key key;
 	bool size;
 } limit_keys[PLAN_LIMITS] = {
-	[LIMIT_MEMORY_MAX] = {KEY_MEMORY_MAX, true},  [LIMIT_MEMORY_HIGH] = {KEY_MEMORY_HIGH, true},
-	[LIMIT_SWAP_MAX] = {KEY_SWAP_MAX, true},      [LIMIT_CPU_MAX] = {KEY_CPU_MAX, false},
-	[LIMIT_CPU_WEIGHT] = {KEY_CPU_WEIGHT, false}, [LIMIT_CPUS] = {KEY_CPUS, false},
+	[LIMIT_MEMORY_MAX] = {KEY_MEMORY_MAX, true},
+	[LIMIT_MEMORY_HIGH] = {KEY_MEMORY_HIGH, true},
+	[LIMIT_SWAP_MAX] = {KEY_SWAP_MAX, true},
+	[LIMIT_CPU_MAX] = {KEY_CPU_MAX, false},
+	[LIMIT_CPU_WEIGHT] = {KEY_CPU_WEIGHT, false},
+	[LIMIT_CPUS] = {KEY_CPUS, false},
+	[LIMIT_MEMORY_NODES] = {KEY_MEMORY_NODES, false},
 	[LIMIT_PIDS_MAX] = {KEY_PIDS_MAX, false},
 };
-_Static_assert(PLAN_LIMITS == 7, "a new limit needs its row in limit_keys");
+_Static_assert(PLAN_LIMITS == 8, "a new limit needs its row in limit_keys");
 
 int plan_build_limits(const struct effective *effective, const struct plan_facts *facts,
 		      struct plan *plan, struct failure *reterr)
@@ -60,7 +64,7 @@ int plan_build_limits(const struct effective *effective, const struct plan_facts
 			r = resolve_size(value, key, facts, &limit->value, reterr);
 		if (r < 0)
 			return r;
-		if (i == LIMIT_CPUS)
+		if (plan_limit_is_list((enum plan_limit_kind)i))
 			limit->text = value->words ? value->words[0] : NULL;
 	}
 	if (high->set && high->value > max->value)

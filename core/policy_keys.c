@@ -133,7 +133,9 @@ const struct policy_key_info policy_keys[POLICY_KEYS] = {
 	[KEY_CPUS] = {.name = "cpus",
 		      .type = TYPE_CPUS,
 		      .expected = "a list such as 0-3,8, or max"},
-	[KEY_MEMORY_NODES] = LATER("memory_nodes"),
+	[KEY_MEMORY_NODES] = {.name = "memory_nodes",
+			      .type = TYPE_CPUS,
+			      .expected = "a list such as 0-3,8, or max"},
 	/* The kernel's own upper bound of pids (PID_MAX_LIMIT). */
 	[KEY_PIDS_MAX] = {.name = "pids_max",
 			  .type = TYPE_COUNT,

@@ -71,7 +71,7 @@ enum policy_type {
 	TYPE_PATH, /* words[0]: absolute, normal (no "//", "/./", "/../", no trailing '/') */
 	TYPE_PATHS, /* words: such paths; the word "no" alone, or nothing, is an empty list */
 	TYPE_BINDS, /* words: SRC:DST or SRC:DST:ro, both such paths */
-	TYPE_CPUS, /* words[0], canonical cpu list; number: 1 when set, 0 when unset */
+	TYPE_CPUS, /* words[0], canonical list of CPUs or memory nodes; number: 1 when set, 0 when unset */
 	TYPE_CAPABILITIES, /* number: bit set of capability numbers that stay in the bounding set */
 	TYPE_UNSUPPORTED, /* a key of later versions: its value isn't looked at */
 };

@@ -51,7 +51,7 @@ static const struct row rows[POLICY_KEYS] = {
 	[KEY_CPU_MAX] = {.holder = HELD_BY_MANAGER, .lifted = "max"},
 	[KEY_CPU_WEIGHT] = {.holder = HELD_BY_MANAGER, .lifted = "100"},
 	[KEY_CPUS] = {.lifted = "max", .why = "only pam_carrel sets it"},
-	[KEY_MEMORY_NODES] = {.why = "only pam_carrel sets it"},
+	[KEY_MEMORY_NODES] = {.lifted = "max", .why = "only pam_carrel sets it"},
 	[KEY_PIDS_MAX] = {.holder = HELD_BY_MANAGER, .lifted = "max"},
 	[KEY_DEVICES] = {.lifted = "no"},
 	[KEY_NET] = {.lifted = "host"},

@@ -96,7 +96,9 @@ if [ -n "$(cgroup_version cpuset)" ] && [ "$(nproc)" -ge 2 ]; then
 	expect_ok "$CARREL" reload
 	expect_output "Cpus_allowed_list:	$(sed -n 's/^Cpus_allowed_list:.//p' /proc/self/status)" \
 		session_do s grep Cpus_allowed_list /proc/self/status
+	# Made by the reload: the session's own warden takes it away all the same.
 	session_end s
+	wait_until 5 slice_gone cpuset "$UID_A" || fail_ "the cpuset slice is left"
 else
 	skip_ "no cpuset controller, or one CPU only"
 fi

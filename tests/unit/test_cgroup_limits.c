@@ -161,6 +161,14 @@ static void cpus_are_copied_or_refused(void **state)
 	assert_int_equal(cgroup_limit_text(&plan, LIMIT_CPUS, true, PAGE, text, &failure),
 			 -ENAMETOOLONG);
 	assert_non_null(strstr(failure.text, "cpus"));
+	plan.limits[LIMIT_MEMORY_NODES] =
+		(struct plan_limit){.set = true, .text = "1,3", .key = KEY_MEMORY_NODES};
+	for (int v2 = 0; v2 <= 1; v2++) {
+		assert_int_equal(cgroup_limit_text(&plan, LIMIT_MEMORY_NODES, v2, PAGE, text,
+						   &failure),
+				 0);
+		assert_string_equal(text, "1,3");
+	}
 }
 
 static void what_holds(void **state)

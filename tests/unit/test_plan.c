@@ -422,6 +422,7 @@ static void limits_are_passed_on(void **state)
 						     "cpu_max = 150%\n"
 						     "cpu_weight = 50\n"
 						     "cpus = 3,0-1,1\n"
+						     "memory_nodes = 2,0\n"
 						     "pids_max = 100\n");
 	const struct plan_limit *limits = planned.plan.limits;
 
@@ -440,6 +441,8 @@ static void limits_are_passed_on(void **state)
 	assert_int_equal(limits[LIMIT_CPU_WEIGHT].key, KEY_CPU_WEIGHT);
 	assert_string_equal(limits[LIMIT_CPUS].text, "0-1,3");
 	assert_int_equal(limits[LIMIT_CPUS].key, KEY_CPUS);
+	assert_string_equal(limits[LIMIT_MEMORY_NODES].text, "0,2");
+	assert_int_equal(limits[LIMIT_MEMORY_NODES].key, KEY_MEMORY_NODES);
 	assert_int_equal(limits[LIMIT_PIDS_MAX].value, 100);
 	assert_int_equal(limits[LIMIT_PIDS_MAX].key, KEY_PIDS_MAX);
 	assert_true(plan_has_limits(&planned.plan));
@@ -449,7 +452,8 @@ static void without_limits_there_are_none(void **state)
 {
 	_planned_ struct planned none = plan_text("");
 	_planned_ struct planned lifted = plan_text("[default]\nmemory_max = max\ncpu_max = max\n"
-						    "pids_max = max\nswap_max = max\n");
+						    "pids_max = max\nswap_max = max\n"
+						    "cpus = max\nmemory_nodes = max\n");
 	_planned_ struct planned zero = plan_text("[default]\nswap_max = 0\n");
 
 	(void)state;

@@ -304,7 +304,7 @@ static void test_cgroup_none(void **state)
 {
 	static const char *const limits[] = {"memory_max = 25%", "memory_high = 1G", "swap_max = 0",
 					     "cpu_max = 100%",	 "cpu_weight = 100", "cpus = 0",
-					     "pids_max = 100"};
+					     "memory_nodes = 0", "pids_max = 100"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {

@@ -95,9 +95,8 @@ static void test_table(void **state)
 
 static void test_unsupported(void **state)
 {
-	static const char *const later[] = {"private_dev", "root",   "memory_nodes",
-					    "io_weight",   "io_max", "hugetlb_max",
-					    "devices",	   "net",    "net_rate"};
+	static const char *const later[] = {"private_dev", "root",    "io_weight", "io_max",
+					    "hugetlb_max", "devices", "net",	   "net_rate"};
 
 	struct policy_value value;
 	char why[512];
@@ -251,6 +250,10 @@ static void test_cpus(void **state)
 	check_bad(KEY_CPUS, "3-1", "a list such as 0-3,8");
 	check_bad(KEY_CPUS, "2000", "not \"2000\"");
 	check_bad(KEY_CPUS, "", "a list");
+	check_words(KEY_MEMORY_NODES, "1,0", "0-1");
+	check_number(KEY_MEMORY_NODES, "max", CONVERT_MAX);
+	check_bad(KEY_MEMORY_NODES, "1,", "a list such as 0-3,8");
+	check_bad(KEY_MEMORY_NODES, "no", "not \"no\"");
 }
 
 static void test_paths(void **state)

@@ -72,6 +72,8 @@ static void limits_need_a_manager(void **state)
 		assert_int_equal(refused(text, true, said), 0);
 	}
 	assert_int_equal(refused("[default]\ncpus = 0\n", true, said), 1);
+	assert_int_equal(refused("[default]\nmemory_nodes = 0\n", true, said), 1);
+	assert_non_null(strstr(said, "set memory_nodes = max under [service carrel-shell]"));
 	assert_int_equal(refused("[default]\nsessions_max = 2\n", true, said), 1);
 	assert_non_null(strstr(said, "set sessions_max = max under [service carrel-shell]"));
 }
