@@ -150,6 +150,31 @@ static json_t *json_microseconds(uint64_t seconds)
 							  : (json_int_t)seconds * 1000000);
 }
 
+/* [{"device": "/dev/sda", "rbps": 1024, "wbps": null, …}], null for "max" */
+static json_t *json_rates(const struct policy_value *value)
+{
+	json_t *devices = json_array();
+	const char *wrong;
+	struct io_max max;
+
+	if (!value->words || io_max_read(value->words, &max, &wrong) < 0) {
+		json_decref(devices);
+		return json_null();
+	}
+	for (size_t i = 0; devices && i < max.count; i++) {
+		const struct io_device *it = &max.devices[i];
+
+		verb_json_append(
+			&devices,
+			json_pack("{s:o, s:o, s:o, s:o, s:o}", "device", verb_json_text(it->path),
+				  io_rate_names[IO_RBPS], verb_json_number(it->rates[IO_RBPS]),
+				  io_rate_names[IO_WBPS], verb_json_number(it->rates[IO_WBPS]),
+				  io_rate_names[IO_RIOPS], verb_json_number(it->rates[IO_RIOPS]),
+				  io_rate_names[IO_WIOPS], verb_json_number(it->rates[IO_WIOPS])));
+	}
+	return devices;
+}
+
 /* Bytes, microseconds, percents and counts as numbers; null for "max" and for what nobody set. */
 static json_t *json_typed(const struct explanation *it, size_t key)
 {
@@ -177,6 +202,8 @@ static json_t *json_typed(const struct explanation *it, size_t key)
 	case TYPE_PATHS:
 	case TYPE_BINDS:
 		return json_words(value->words);
+	case TYPE_IO_MAX:
+		return json_rates(value);
 	case TYPE_CPUS:
 	case TYPE_PATH:
 	case TYPE_TEXT:

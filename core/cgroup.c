@@ -26,6 +26,7 @@ const struct cgroup_controller cgroup_controllers[CONTROLLERS] = {
 	[CONTROLLER_CPU] = {.name = "cpu", .always = true},
 	[CONTROLLER_CPUACCT] = {.name = "cpuacct", .always = true, .v1_only = true},
 	[CONTROLLER_CPUSET] = {.name = "cpuset"},
+	[CONTROLLER_IO] = {.name = "blkio", .v2_name = "io"},
 };
 
 bool cgroup_is_managed(void)
@@ -162,8 +163,7 @@ static bool stays_in_outer(const struct cgroup_set *set)
 int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_set,
 		struct failure *reterr)
 {
-	const struct cgroup_set none = {.uid = uid, .where = {-1, -1, -1, -1, -1}};
-	struct cgroup_set set = {.uid = uid};
+	struct cgroup_set set = {.uid = uid}, none;
 	uint32_t wanted = 0, before, v2_offers;
 	int r;
 
@@ -172,8 +172,9 @@ int cgroup_find(const struct plan *plan, uint32_t uid, struct cgroup_set *ret_se
 		if (cgroup_controllers[i].always)
 			wanted |= 1U << i;
 	}
+	none = set;
 	if (plan->cgroup == CGROUP_NONE) {
-		*ret_set = set;
+		*ret_set = none;
 		return 0;
 	}
 	if (plan->cgroup == CGROUP_SYSTEMD || (plan->cgroup == CGROUP_AUTO && cgroup_is_managed()))

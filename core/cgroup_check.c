@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "core/cgroup_internal.h"
+#include "core/cgroup_io.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 
@@ -49,8 +50,10 @@ static int check_limit(const struct cgroup_set *set, const struct plan *plan,
 				   "%s can't be enforced: this host has no %s cgroup controller "
 				   "(see /proc/cgroups and carrel doctor)",
 				   policy_keys[plan->limits[kind].key].name,
-				   cgroup_controllers[controller].name);
+				   cgroup_v2_name(controller));
 	hierarchy = &set->hierarchies[set->where[controller]];
+	if (cgroup_io_is(kind))
+		return cgroup_io_check(hierarchy, plan, kind, reterr);
 	r = cgroup_limit_text(plan, kind, hierarchy->v2, 4096, text, reterr);
 	if (r == 0 && plan_limit_is_list(kind))
 		r = check_list(hierarchy, plan, kind, reterr);

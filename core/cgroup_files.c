@@ -98,8 +98,7 @@ static uint32_t parse_controllers(char *text)
 
 	while ((word = strsep(&text, " "))) {
 		for (int i = 0; i < CONTROLLERS; i++) {
-			if (!cgroup_controllers[i].v1_only &&
-			    strcmp(word, cgroup_controllers[i].name) == 0)
+			if (!cgroup_controllers[i].v1_only && strcmp(word, cgroup_v2_name(i)) == 0)
 				found |= 1U << i;
 		}
 	}
@@ -132,7 +131,7 @@ int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, uint32_
 	for (int i = 0; i < CONTROLLERS; i++) {
 		if (missing & (1U << i))
 			used += (size_t)snprintf(wanted + used, sizeof(wanted) - used, "+%s ",
-						 cgroup_controllers[i].name);
+						 cgroup_v2_name(i));
 	}
 	r = cgroup_write_file(dir_fd, "cgroup.subtree_control", wanted);
 	if (r < 0)

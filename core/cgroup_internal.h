@@ -11,11 +11,19 @@
 #define CGROUP_VALUE_MAX 256 /* one value in a controller file, with NUL */
 
 struct cgroup_controller {
-	const char *name; /* as in /proc/cgroups and cgroup.controllers */
+	const char *name; /* as in /proc/cgroups, and in cgroup.controllers but for the next */
+	const char *v2_name;
 	bool always; /* every login's slice is in it where the host has it */
 	bool v1_only; /* on v2 its figures come without it */
 };
 extern const struct cgroup_controller cgroup_controllers[CONTROLLERS];
+
+static inline const char *cgroup_v2_name(int controller)
+{
+	const struct cgroup_controller *it = &cgroup_controllers[controller];
+
+	return it->v2_name ? it->v2_name : it->name;
+}
 
 /*
  * The row of a limit: which controller, and the file in each version; a NULL file means that this

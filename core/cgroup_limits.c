@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/cgroup_io.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 
@@ -30,6 +31,9 @@ const struct cgroup_limit_info cgroup_limits[PLAN_LIMITS] = {
 	[LIMIT_CPUS] = {CONTROLLER_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL, "", NULL},
 	[LIMIT_MEMORY_NODES] = {CONTROLLER_CPUSET, "cpuset.mems", "cpuset.mems", NULL, "", NULL},
 	[LIMIT_PIDS_MAX] = {CONTROLLER_PIDS, "pids.max", "pids.max", "max", "max", NULL},
+	/* Set by cgroup_io. */
+	[LIMIT_IO_WEIGHT] = {CONTROLLER_IO, "blkio.bfq.weight", "io.weight", "100", "100", NULL},
+	[LIMIT_IO_MAX] = {CONTROLLER_IO, "blkio.throttle.read_bps_device", "io.max", "", "", NULL},
 };
 
 static const char *key_name(const struct plan *plan, enum plan_limit_kind kind)
@@ -101,6 +105,11 @@ int cgroup_limit_text(const struct plan *plan, enum plan_limit_kind kind, bool v
 					   key_name(plan, kind));
 		return 0;
 	}
+	case LIMIT_IO_WEIGHT:
+		if (!v2)
+			value = cgroup_io_bfq_weight(value);
+		break;
+	case LIMIT_IO_MAX: /* lines, of which a device has one: cgroup_io_format() */
 	case LIMIT_PIDS_MAX:
 	case PLAN_LIMITS:
 		break;
@@ -159,7 +168,11 @@ static int verify_limit_v2(int dir_fd, const struct plan *plan, enum plan_limit_
 {
 	const char *file = cgroup_limits[kind].v2_file;
 	char wanted[CGROUP_VALUE_MAX], held[CGROUP_VALUE_MAX];
-	int r = cgroup_limit_text(plan, kind, true, page_size, wanted, reterr);
+	int r;
+
+	if (cgroup_io_is(kind))
+		return cgroup_io_verify(dir_fd, true, plan, kind, reterr);
+	r = cgroup_limit_text(plan, kind, true, page_size, wanted, reterr);
 
 	if (r < 0)
 		return r;
@@ -203,6 +216,8 @@ int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const str
 	char wanted[CGROUP_VALUE_MAX], held[CGROUP_VALUE_MAX];
 	int r;
 
+	if (cgroup_io_is(kind))
+		return cgroup_io_set(hierarchy, slice_fd, plan, kind, reterr);
 	if (plan->limits[kind].set) {
 		r = cgroup_limit_text(plan, kind, hierarchy->v2, page_size, wanted, reterr);
 		if (r < 0)

@@ -15,6 +15,7 @@
 
 #include "core/cgroup_agent.h"
 #include "core/cgroup_internal.h"
+#include "core/cgroup_io.h"
 #include "core/cleanup.h"
 #include "core/sys.h"
 
@@ -23,7 +24,7 @@
 #define MARKS CARREL_RUN "/limits"
 #define SANDBOX_SLICE "system.slice"
 #define PROC_CGROUP_MAX 4096
-#define PROPERTY_MAX 320
+#define PROPERTY_MAX 1024
 #define ARGUMENTS_MAX (PLAN_LIMITS + 24)
 #define SETTLE_MS 2000 /* systemd writes to the kernel's files after it has answered */
 #define USEC_PER_PERCENT 10000 /* of CPUQuotaPerSecUSec */
@@ -38,8 +39,10 @@ static const char *const properties[PLAN_LIMITS] = {
 	[LIMIT_CPUS] = "AllowedCPUs",
 	[LIMIT_MEMORY_NODES] = "AllowedMemoryNodes",
 	[LIMIT_PIDS_MAX] = "TasksMax",
+	[LIMIT_IO_WEIGHT] = "IOWeight",
+	[LIMIT_IO_MAX] = "IOMax", /* which carrel-systemd makes the four of IOReadBandwidthMax */
 };
-_Static_assert(PLAN_LIMITS == 8, "a new limit needs its row in properties");
+_Static_assert(PLAN_LIMITS == 10, "a new limit needs its row in properties");
 
 /* Looking ------------------------------------------------------------------------------------- */
 
@@ -185,6 +188,25 @@ static int read_place(pid_t pid, char *ret_path, size_t size, struct failure *re
 
 /* Limits -------------------------------------------------------------------------------------- */
 
+/* "IOMax=8:0 rbps=1024 wbps=max riops=max wiops=max,8:16 …" */
+static int io_property(const struct plan *plan, char *ret_text, size_t size, struct failure *reterr)
+{
+	struct cgroup_io_table table;
+	int r = cgroup_io_wanted(plan, &table, reterr);
+	size_t used = (size_t)snprintf(ret_text, size, "%s=", properties[LIMIT_IO_MAX]);
+
+	for (size_t i = 0; r == 0 && i < table.count && used < size; i++) {
+		char line[160];
+
+		cgroup_io_format(&table.disks[i], line, sizeof(line));
+		used += (size_t)snprintf(ret_text + used, size - used, "%s%s", i ? "," : "", line);
+	}
+	if (r == 0 && used >= size)
+		r = failure_say(reterr, ENAMETOOLONG, "%s: too long a value",
+				properties[LIMIT_IO_MAX]);
+	return r;
+}
+
 int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, uint64_t page_size,
 			    char *ret_text, size_t size, struct failure *reterr)
 {
@@ -192,6 +214,8 @@ int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, 
 	char value[CGROUP_VALUE_MAX];
 	int r = 0;
 
+	if (kind == LIMIT_IO_MAX)
+		return io_property(plan, ret_text, size, reterr);
 	if (!limit->set && plan_limit_is_list(kind))
 		value[0] = '\0';
 	else if (!limit->set)
@@ -220,6 +244,14 @@ static int limit_holds(int slice_fd, const struct plan *plan, enum plan_limit_ki
 	struct failure ignored;
 
 	(void)snprintf(held, CGROUP_VALUE_MAX, "nothing");
+	if (slice_fd >= 0 && cgroup_io_is(kind)) {
+		int r = cgroup_io_verify(slice_fd, true, plan, kind, &ignored);
+
+		if (r < 0)
+			(void)snprintf(held, CGROUP_VALUE_MAX, "%.*s", CGROUP_VALUE_MAX - 1,
+				       ignored.text);
+		return r == 0;
+	}
 	if (slice_fd < 0 || cgroup_read_file(slice_fd, info->v2_file, held, CGROUP_VALUE_MAX) < 0)
 		return 0;
 	return cgroup_limit_text(plan, kind, true, page_size, wanted, &ignored) == 0 &&

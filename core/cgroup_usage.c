@@ -204,6 +204,8 @@ static void read_limit(const struct cgroup_dirs *dirs, enum plan_limit_kind kind
 		}
 		return;
 	}
+	if (cgroup_io_is(kind))
+		return; /* read_io() */
 	r = read_text(dir, info->v2_file, text, sizeof(text));
 	/* Of the same name in both: the texts are the same, too. */
 	if (r < 0) {
@@ -236,6 +238,22 @@ static void read_swap(const struct cgroup_dirs *dirs, struct cgroup_figures *fig
 		held->value = less(held->value, figures->limits[LIMIT_MEMORY_MAX].value);
 }
 
+/* Lines of disks, and a weight that two files may hold. */
+static void read_io(const struct cgroup_dirs *dirs, struct cgroup_figures *figures)
+{
+	struct cgroup_held *weight = &figures->limits[LIMIT_IO_WEIGHT];
+	const char *dir = dirs->paths[CONTROLLER_IO];
+	_close_ int fd = dir[0] == '\0' ? -1 : open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	weight->known = cgroup_io_held_weight(fd, true, &weight->value) == 0 ||
+			cgroup_io_held_weight(fd, false, &weight->value) == 0;
+	if (cgroup_io_held(fd, true, &figures->io_max) == 0 ||
+	    cgroup_io_held(fd, false, &figures->io_max) == 0)
+		figures->limits[LIMIT_IO_MAX].known = figures->io_max.count > 0;
+}
+
 void cgroup_read_figures(const struct cgroup_dirs *dirs, struct cgroup_figures *ret_figures)
 {
 	const char *cpu = dirs->paths[CONTROLLER_CPU];
@@ -249,6 +267,7 @@ void cgroup_read_figures(const struct cgroup_dirs *dirs, struct cgroup_figures *
 	cgroup_read_usage_dirs(dirs->paths[CONTROLLER_MEMORY], account,
 			       dirs->paths[CONTROLLER_PIDS], &figures.usage);
 	read_swap(dirs, &figures);
+	read_io(dirs, &figures);
 	figures.pids_refused =
 		cgroup_read_field(dirs->paths[CONTROLLER_PIDS], "pids.events", "max");
 	figures.throttled_usec = cgroup_read_field(cpu, "cpu.stat", "throttled_usec");

@@ -9,7 +9,7 @@
 #ifndef CARREL_CGROUP_USAGE_H
 #define CARREL_CGROUP_USAGE_H
 
-#include "core/cgroup.h"
+#include "core/cgroup_io.h"
 
 struct cgroup_dirs {
 	char paths[CONTROLLERS][PROTOCOL_TEXT_MAX]; /* "": not there */
@@ -33,6 +33,8 @@ struct cgroup_held {
 
 struct cgroup_figures {
 	struct cgroup_held limits[PLAN_LIMITS];
+	struct cgroup_io_table
+		io_max; /* of LIMIT_IO_MAX, which is `known` where a disk has a limit */
 	struct cgroup_usage usage; /* UINT64_MAX where unknown, as below */
 	uint64_t swap_bytes;
 	uint64_t pids_refused; /* times that a fork was refused at pids_max */

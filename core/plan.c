@@ -427,6 +427,8 @@ int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
 	int r = 0;
 
 	plan->as_user = true;
+	/* The kernel's own weight, or user_policy_check() has refused it. */
+	plan->limits[LIMIT_IO_WEIGHT].set = false;
 	plan->tmp_scope =
 		TMP_SCOPE_SESSION; /* the default is for those whose sandboxes root makes */
 	if (!(plan->namespaces & BIT(NS_MOUNT)))

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "core/io_max.h"
 #include "core/match.h"
 
 /* What the plan must know of the machine; gathered by the caller. */
@@ -50,6 +51,8 @@ enum plan_limit_kind {
 	LIMIT_CPUS, /* text */
 	LIMIT_MEMORY_NODES, /* text */
 	LIMIT_PIDS_MAX, /* processes and threads */
+	LIMIT_IO_WEIGHT, /* 1-10000, 100 is the kernel's own */
+	LIMIT_IO_MAX, /* what: in plan.io_max */
 	PLAN_LIMITS
 };
 
@@ -75,6 +78,7 @@ struct plan {
 	struct plan_step *steps;
 	size_t step_count;
 	struct plan_limit limits[PLAN_LIMITS];
+	struct io_max io_max; /* of LIMIT_IO_MAX; points into the policy */
 	enum choice_cgroup cgroup;
 	enum choice_propagation propagation;
 	uint64_t namespaces; /* bits of enum choice_namespace */

@@ -40,8 +40,10 @@ static const struct {
 	[LIMIT_CPUS] = {KEY_CPUS, false},
 	[LIMIT_MEMORY_NODES] = {KEY_MEMORY_NODES, false},
 	[LIMIT_PIDS_MAX] = {KEY_PIDS_MAX, false},
+	[LIMIT_IO_WEIGHT] = {KEY_IO_WEIGHT, false},
+	[LIMIT_IO_MAX] = {KEY_IO_MAX, false},
 };
-_Static_assert(PLAN_LIMITS == 8, "a new limit needs its row in limit_keys");
+_Static_assert(PLAN_LIMITS == 10, "a new limit needs its row in limit_keys");
 
 int plan_build_limits(const struct effective *effective, const struct plan_facts *facts,
 		      struct plan *plan, struct failure *reterr)
@@ -53,6 +55,7 @@ int plan_build_limits(const struct effective *effective, const struct plan_facts
 		enum policy_key key = limit_keys[i].key;
 		const struct policy_value *value = effective->values[key];
 		struct plan_limit *limit = &plan->limits[i];
+		const char *wrong;
 		int r = 0;
 
 		*limit = (struct plan_limit){.value = CONVERT_MAX, .key = key};
@@ -64,6 +67,10 @@ int plan_build_limits(const struct effective *effective, const struct plan_facts
 			r = resolve_size(value, key, facts, &limit->value, reterr);
 		if (r < 0)
 			return r;
+		if (i == LIMIT_IO_MAX &&
+		    (!value->words || io_max_read(value->words, &plan->io_max, &wrong) < 0))
+			return refuse(value, key, reterr, "%s: expected devices with rates",
+				      value->text);
 		if (plan_limit_is_list((enum plan_limit_kind)i))
 			limit->text = value->words ? value->words[0] : NULL;
 	}

@@ -320,7 +320,8 @@ static void check_limits(struct parser *parser)
 {
 	static const enum policy_key limits[] = {KEY_MEMORY_MAX,   KEY_MEMORY_HIGH, KEY_SWAP_MAX,
 						 KEY_CPU_MAX,	   KEY_CPU_WEIGHT,  KEY_CPUS,
-						 KEY_MEMORY_NODES, KEY_PIDS_MAX};
+						 KEY_MEMORY_NODES, KEY_PIDS_MAX,    KEY_IO_WEIGHT,
+						 KEY_IO_MAX};
 	const struct policy *policy = parser->policy;
 	const struct policy_value *cgroup = &policy->host[KEY_HOST_CGROUP];
 

@@ -72,6 +72,7 @@ enum policy_type {
 	TYPE_PATHS, /* words: such paths; the word "no" alone, or nothing, is an empty list */
 	TYPE_BINDS, /* words: SRC:DST or SRC:DST:ro, both such paths */
 	TYPE_CPUS, /* words[0], canonical list of CPUs or memory nodes; number: 1 when set, 0 when unset */
+	TYPE_IO_MAX, /* words, for io_max_read(); number: 1, or CONVERT_MAX */
 	TYPE_CAPABILITIES, /* number: bit set of capability numbers that stay in the bounding set */
 	TYPE_UNSUPPORTED, /* a key of later versions: its value isn't looked at */
 };

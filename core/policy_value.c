@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/convert.h"
+#include "core/io_max.h"
 #include "core/quote.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
@@ -330,6 +331,33 @@ static int parse_cpus(const struct policy_key_info *info, const char *text,
 	return one_word(canonical, &value->words);
 }
 
+static int parse_io_max(const struct policy_key_info *info, const char *text,
+			struct policy_value *value, const struct reason *why)
+{
+	const char *wrong = text;
+	struct io_max max;
+	int r;
+
+	if (strcmp(text, "max") == 0) {
+		value->number = CONVERT_MAX;
+		return 0;
+	}
+	r = split_words(why, text, &value->words);
+	if (r < 0)
+		return r;
+	r = io_max_read(value->words, &max, &wrong);
+	for (size_t i = 0; r == 0 && i < max.count; i++) {
+		wrong = max.devices[i].path;
+		/* Here the root is a file system like any other. */
+		if (strcmp(wrong, "/") != 0 && !is_whole_path(wrong))
+			r = -EINVAL;
+	}
+	if (r < 0)
+		return refuse_value(why, info, wrong ? wrong : text);
+	value->number = 1;
+	return 0;
+}
+
 /* All ----------------------------------------------------------------------------------------- */
 
 static int parse(const struct policy_key_info *info, const char *text, struct policy_value *value,
@@ -358,6 +386,8 @@ static int parse(const struct policy_key_info *info, const char *text, struct po
 		return parse_list(info, text, is_bind, value, why);
 	case TYPE_CPUS:
 		return parse_cpus(info, text, value, why);
+	case TYPE_IO_MAX:
+		return parse_io_max(info, text, value, why);
 	case TYPE_UNSUPPORTED:
 		break;
 	}

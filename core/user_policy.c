@@ -53,6 +53,8 @@ static const struct row rows[POLICY_KEYS] = {
 	[KEY_CPUS] = {.lifted = "max", .why = "only pam_carrel sets it"},
 	[KEY_MEMORY_NODES] = {.lifted = "max", .why = "only pam_carrel sets it"},
 	[KEY_PIDS_MAX] = {.holder = HELD_BY_MANAGER, .lifted = "max"},
+	[KEY_IO_WEIGHT] = {.lifted = "100", .why = "only pam_carrel sets it"},
+	[KEY_IO_MAX] = {.lifted = "max", .why = "only pam_carrel sets it"},
 	[KEY_DEVICES] = {.lifted = "no"},
 	[KEY_NET] = {.lifted = "host"},
 	[KEY_SESSIONS_MAX] = {.lifted = "max", .why = "only pam_carrel counts logins"},

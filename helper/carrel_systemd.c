@@ -20,9 +20,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "core/cgroup_io.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 
@@ -34,7 +36,7 @@
 #define SCOPES_MAX 4
 #define STOP_USEC (15 * UINT64_C(1000000)) /* the warden ends when its leader has gone */
 
-enum property_type { PROPERTY_NUMBER, PROPERTY_CPUS };
+enum property_type { PROPERTY_NUMBER, PROPERTY_CPUS, PROPERTY_IO };
 
 static const struct {
 	const char *name;
@@ -44,7 +46,7 @@ static const struct {
 	{"MemorySwapMax", PROPERTY_NUMBER},    {"CPUQuotaPerSecUSec", PROPERTY_NUMBER},
 	{"CPUWeight", PROPERTY_NUMBER},	       {"TasksMax", PROPERTY_NUMBER},
 	{"AllowedCPUs", PROPERTY_CPUS},	       {"IOWeight", PROPERTY_NUMBER},
-	{"AllowedMemoryNodes", PROPERTY_CPUS},
+	{"AllowedMemoryNodes", PROPERTY_CPUS}, {"IOMax", PROPERTY_IO},
 };
 
 /* One job that is waited for. */
@@ -126,6 +128,52 @@ static void append_cpus(sd_bus_message *message, const char *name, const char *v
 	check(sd_bus_message_close_container(message), name);
 }
 
+/* One of the four, of all devices; none of them: to be lifted. */
+static void append_rates(sd_bus_message *message, const char *property, enum io_rate rate,
+			 const struct cgroup_io_table *table)
+{
+	check(sd_bus_message_open_container(message, 'r', "sv"), property);
+	check(sd_bus_message_append(message, "s", property), property);
+	check(sd_bus_message_open_container(message, 'v', "a(st)"), property);
+	check(sd_bus_message_open_container(message, 'a', "(st)"), property);
+	for (size_t i = 0; i < table->count; i++) {
+		const struct cgroup_io_disk *row = &table->disks[i];
+		char path[64];
+
+		if (row->rates[rate] == CONVERT_MAX)
+			continue;
+		/* systemd reads the numbers of such a path, whether it is there or not. */
+		(void)snprintf(path, sizeof(path), "/dev/block/%u:%u", major(row->disk),
+			       minor(row->disk));
+		check(sd_bus_message_append(message, "(st)", path, row->rates[rate]), property);
+	}
+	check(sd_bus_message_close_container(message), property);
+	check(sd_bus_message_close_container(message), property);
+	check(sd_bus_message_close_container(message), property);
+}
+
+/* The lines of io.max, with commas between them. What a device had before goes with the empty list. */
+static void append_io(sd_bus_message *message, const char *name, char *value)
+{
+	static const char *const properties[IO_RATES] = {
+		[IO_RBPS] = "IOReadBandwidthMax",
+		[IO_WBPS] = "IOWriteBandwidthMax",
+		[IO_RIOPS] = "IOReadIOPSMax",
+		[IO_WIOPS] = "IOWriteIOPSMax",
+	};
+	const struct cgroup_io_table none = {.count = 0};
+	struct cgroup_io_table table;
+
+	for (char *comma = value; (comma = strchr(comma, ','));)
+		*comma = '\n';
+	if (cgroup_io_parse(value, &table) < 0)
+		fail("%s=%s: expected lines as of io.max", name, value);
+	for (int i = 0; i < IO_RATES; i++) {
+		append_rates(message, properties[i], (enum io_rate)i, &none);
+		append_rates(message, properties[i], (enum io_rate)i, &table);
+	}
+}
+
 static void append_property(sd_bus_message *message, char *text)
 {
 	char *value = strchr(text, '=');
@@ -139,6 +187,10 @@ static void append_property(sd_bus_message *message, char *text)
 			continue;
 		if (known[i].type == PROPERTY_CPUS) {
 			append_cpus(message, text, value);
+			return;
+		}
+		if (known[i].type == PROPERTY_IO) {
+			append_io(message, text, value);
 			return;
 		}
 		if (strcmp(value, "infinity") != 0 &&
