@@ -68,6 +68,24 @@ int cgroup_io_wanted(const struct plan *plan, struct cgroup_io_table *ret_table,
 	return 0;
 }
 
+int cgroup_io_property(const struct plan *plan, const char *name, char *ret_text, size_t size,
+		       struct failure *reterr)
+{
+	struct cgroup_io_table table = {.count = 0};
+	int r = cgroup_io_wanted(plan, &table, reterr);
+	size_t used = (size_t)snprintf(ret_text, size, "%s=", name);
+
+	for (size_t i = 0; r == 0 && i < table.count && used < size; i++) {
+		char line[LINE_SIZE];
+
+		cgroup_io_format(&table.disks[i], line, sizeof(line));
+		used += (size_t)snprintf(ret_text + used, size - used, "%s%s", i ? "," : "", line);
+	}
+	if (r == 0 && used >= size)
+		r = failure_say(reterr, ENAMETOOLONG, "%s: too long a value", name);
+	return r;
+}
+
 int cgroup_io_held(int slice_fd, bool v2, struct cgroup_io_table *ret_table)
 {
 	struct cgroup_io_table table = {.count = 0};

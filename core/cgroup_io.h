@@ -58,6 +58,10 @@ int cgroup_io_verify(int slice_fd, bool v2, const struct plan *plan, enum plan_l
 int cgroup_io_set(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
 		  enum plan_limit_kind kind, struct failure *reterr);
 
+/* "NAME=8:0 rbps=1024 wbps=max riops=max wiops=max,8:16 …" of the plan's io_max, for carrel-systemd. */
+int cgroup_io_property(const struct plan *plan, const char *name, char *ret_text, size_t size,
+		       struct failure *reterr);
+
 /* Pure: "8:0 rbps=1024 wbps=max riops=max wiops=max", as io.max has it, and the disks of such lines. */
 void cgroup_io_format(const struct cgroup_io_disk *disk, char *text, size_t size);
 int cgroup_io_parse(const char *text, struct cgroup_io_table *ret_table);

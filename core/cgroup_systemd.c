@@ -188,25 +188,6 @@ static int read_place(pid_t pid, char *ret_path, size_t size, struct failure *re
 
 /* Limits -------------------------------------------------------------------------------------- */
 
-/* "IOMax=8:0 rbps=1024 wbps=max riops=max wiops=max,8:16 …" */
-static int io_property(const struct plan *plan, char *ret_text, size_t size, struct failure *reterr)
-{
-	struct cgroup_io_table table;
-	int r = cgroup_io_wanted(plan, &table, reterr);
-	size_t used = (size_t)snprintf(ret_text, size, "%s=", properties[LIMIT_IO_MAX]);
-
-	for (size_t i = 0; r == 0 && i < table.count && used < size; i++) {
-		char line[160];
-
-		cgroup_io_format(&table.disks[i], line, sizeof(line));
-		used += (size_t)snprintf(ret_text + used, size - used, "%s%s", i ? "," : "", line);
-	}
-	if (r == 0 && used >= size)
-		r = failure_say(reterr, ENAMETOOLONG, "%s: too long a value",
-				properties[LIMIT_IO_MAX]);
-	return r;
-}
-
 int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, uint64_t page_size,
 			    char *ret_text, size_t size, struct failure *reterr)
 {
@@ -215,7 +196,7 @@ int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, 
 	int r = 0;
 
 	if (kind == LIMIT_IO_MAX)
-		return io_property(plan, ret_text, size, reterr);
+		return cgroup_io_property(plan, properties[kind], ret_text, size, reterr);
 	if (!limit->set && plan_limit_is_list(kind))
 		value[0] = '\0';
 	else if (!limit->set)

@@ -55,7 +55,7 @@ expect_output "$HOST_MARK" "$SHELL_PATH" -c "ls $HOST_MARK"
 log_mark
 case_ "what a user can't have is refused, with the key's name"
 for line in 'sessions_max = 5' 'memory_max = 1G' 'pids_max = 100' 'cpu_max = 50%' 'cpu_weight = 50' 'cpus = 0' \
-	'memory_nodes = 0' 'swap_max = 1G' 'memory_high = 1G' 'oom_score_adj = -100'; do
+	'memory_nodes = 0' 'io_weight = 50' 'io_max = / rbps=1G' 'swap_max = 1G' 'memory_high = 1G' 'oom_score_adj = -100'; do
 	policy_write '[default]' "$line"
 	expect_refused "${line%% *} .*carrel.conf:2" ssh_out "$USER_A" "echo ran >$home/ran"
 	expect_nofile "$home/ran"

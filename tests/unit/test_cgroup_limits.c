@@ -48,6 +48,8 @@ static const struct {
 	{LIMIT_CPU_WEIGHT, 50, "512", "50"},
 	{LIMIT_CPU_WEIGHT, 3, "31", "3"},
 	{LIMIT_PIDS_MAX, 1, "1", "1"},
+	{LIMIT_IO_WEIGHT, 50, "50", "50"},
+	{LIMIT_IO_WEIGHT, 10000, "1000", "10000"},
 	{LIMIT_PIDS_MAX, 4194304, "4194304", "4194304"},
 };
 

@@ -29,6 +29,7 @@ static const struct {
 	{LIMIT_CPU_WEIGHT, 10000, NULL, "CPUWeight=10000", "CPUWeight=infinity"},
 	{LIMIT_CPUS, 1, "0-3,8", "AllowedCPUs=0-3,8", "AllowedCPUs="},
 	{LIMIT_MEMORY_NODES, 1, "1,3", "AllowedMemoryNodes=1,3", "AllowedMemoryNodes="},
+	{LIMIT_IO_WEIGHT, 300, NULL, "IOWeight=300", "IOWeight=infinity"},
 	{LIMIT_PIDS_MAX, 200, NULL, "TasksMax=200", "TasksMax=infinity"},
 };
 

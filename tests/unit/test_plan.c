@@ -415,15 +415,18 @@ static void a_percentage_of_unknown_memory_is_refused(void **state)
 
 static void limits_are_passed_on(void **state)
 {
-	_planned_ struct planned planned = plan_text("[default]\n"
-						     "memory_max = 1G\n"
-						     "memory_high = 512M\n"
-						     "swap_max = 0\n"
-						     "cpu_max = 150%\n"
-						     "cpu_weight = 50\n"
-						     "cpus = 3,0-1,1\n"
-						     "memory_nodes = 2,0\n"
-						     "pids_max = 100\n");
+	_planned_ struct planned planned =
+		plan_text("[default]\n"
+			  "memory_max = 1G\n"
+			  "memory_high = 512M\n"
+			  "swap_max = 0\n"
+			  "cpu_max = 150%\n"
+			  "cpu_weight = 50\n"
+			  "cpus = 3,0-1,1\n"
+			  "memory_nodes = 2,0\n"
+			  "io_weight = 70\n"
+			  "io_max = /dev/sda rbps=1M wiops=2k / wbps=max\n"
+			  "pids_max = 100\n");
 	const struct plan_limit *limits = planned.plan.limits;
 
 	(void)state;
@@ -445,15 +448,28 @@ static void limits_are_passed_on(void **state)
 	assert_int_equal(limits[LIMIT_MEMORY_NODES].key, KEY_MEMORY_NODES);
 	assert_int_equal(limits[LIMIT_PIDS_MAX].value, 100);
 	assert_int_equal(limits[LIMIT_PIDS_MAX].key, KEY_PIDS_MAX);
+	assert_int_equal(limits[LIMIT_IO_WEIGHT].value, 70);
+	assert_int_equal(limits[LIMIT_IO_WEIGHT].key, KEY_IO_WEIGHT);
+	assert_int_equal(limits[LIMIT_IO_MAX].key, KEY_IO_MAX);
+	const struct io_max *max = &planned.plan.io_max;
+
+	assert_int_equal(max->count, 2);
+	assert_string_equal(max->devices[0].path, "/dev/sda");
+	assert_int_equal(max->devices[0].rates[IO_RBPS], 1 << 20);
+	assert_true(max->devices[0].rates[IO_WBPS] == CONVERT_MAX);
+	assert_int_equal(max->devices[0].rates[IO_WIOPS], 2000);
+	assert_string_equal(max->devices[1].path, "/");
+	assert_true(max->devices[1].rates[IO_WBPS] == CONVERT_MAX);
 	assert_true(plan_has_limits(&planned.plan));
 }
 
 static void without_limits_there_are_none(void **state)
 {
 	_planned_ struct planned none = plan_text("");
-	_planned_ struct planned lifted = plan_text("[default]\nmemory_max = max\ncpu_max = max\n"
-						    "pids_max = max\nswap_max = max\n"
-						    "cpus = max\nmemory_nodes = max\n");
+	_planned_ struct planned lifted =
+		plan_text("[default]\nmemory_max = max\ncpu_max = max\n"
+			  "pids_max = max\nswap_max = max\n"
+			  "cpus = max\nmemory_nodes = max\nio_max = max\n");
 	_planned_ struct planned zero = plan_text("[default]\nswap_max = 0\n");
 
 	(void)state;

@@ -302,9 +302,11 @@ static void test_lines(void **state)
 
 static void test_cgroup_none(void **state)
 {
-	static const char *const limits[] = {"memory_max = 25%", "memory_high = 1G", "swap_max = 0",
-					     "cpu_max = 100%",	 "cpu_weight = 100", "cpus = 0",
-					     "memory_nodes = 0", "pids_max = 100"};
+	static const char *const limits[] = {
+		"memory_max = 25%", "memory_high = 1G", "swap_max = 0",
+		"cpu_max = 100%",   "cpu_weight = 100", "cpus = 0",
+		"memory_nodes = 0", "io_weight = 100",	"io_max = /dev/sda rbps=1M",
+		"pids_max = 100"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
@@ -314,9 +316,10 @@ static void test_cgroup_none(void **state)
 				     limits[i]) > 0);
 		check_words(text, "a.conf:2: ", "cgroup = none (a.conf:4)");
 	}
-	struct policy *policy _policy_ = parse(
-		"[host]\ncgroup = none\n[default]\nmemory_max = max\nmemory_high = max\n"
-		"swap_max = max\ncpu_max = max\npids_max = max\nsessions_max = 5\ntmp_size = 1G\n");
+	struct policy *policy _policy_ =
+		parse("[host]\ncgroup = none\n[default]\nmemory_max = max\nmemory_high = max\n"
+		      "swap_max = max\ncpu_max = max\npids_max = max\nio_max = max\nsessions_max = "
+		      "5\ntmp_size = 1G\n");
 
 	assert_int_equal(policy->host[KEY_HOST_CGROUP].number, CGROUP_NONE);
 	/* A later file may take it back. */

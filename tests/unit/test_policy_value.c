@@ -95,8 +95,8 @@ static void test_table(void **state)
 
 static void test_unsupported(void **state)
 {
-	static const char *const later[] = {"private_dev", "root",    "io_weight", "io_max",
-					    "hugetlb_max", "devices", "net",	   "net_rate"};
+	static const char *const later[] = {"private_dev", "root", "hugetlb_max",
+					    "devices",	   "net",  "net_rate"};
 
 	struct policy_value value;
 	char why[512];
@@ -256,6 +256,49 @@ static void test_cpus(void **state)
 	check_bad(KEY_MEMORY_NODES, "no", "not \"no\"");
 }
 
+static void test_io(void **state)
+{
+	static const char *const bad[] = {
+		"",
+		"no",
+		"/dev/sda",
+		"rbps=1M",
+		"/dev/sda rbps=1M /dev/sdb",
+		"/dev/sda rbps=1M rbps=2M",
+		"/dev/sda rbps=1M /dev/sda wbps=1M",
+		"/dev/sda rbps=10%",
+		"/dev/sda rbps=1023",
+		"/dev/sda rbps=-1",
+		"/dev/sda rbps=",
+		"/dev/sda rbps",
+		"/dev/sda rbp=1M",
+		"/dev/sda riops=0",
+		"/dev/sda riops=2000m",
+		"/dev/sda riops=1M",
+		"/dev/../sda rbps=1M",
+		"/dev//sda rbps=1M",
+		"dev/sda rbps=1M",
+		"/dev/sda rbps=1M, /dev/sdb rbps=1M",
+		"max /dev/sda rbps=1M",
+		"/a rbps=1M /b rbps=1M /c rbps=1M /d rbps=1M /e rbps=1M /f rbps=1M /g rbps=1M "
+		"/h rbps=1M /i rbps=1M",
+	};
+
+	(void)state;
+	check_number(KEY_IO_WEIGHT, "1", 1);
+	check_number(KEY_IO_WEIGHT, "10000", 10000);
+	check_bad(KEY_IO_WEIGHT, "0", "a number from 1 to 10000");
+	check_bad(KEY_IO_WEIGHT, "max", "not \"max\"");
+	check_number(KEY_IO_MAX, "max", CONVERT_MAX);
+	check_number(KEY_IO_MAX, "/dev/sda rbps=10M wbps=1K riops=1k wiops=1000m", 1);
+	check_number(KEY_IO_MAX, "/dev/sda rbps=max  /srv/data wiops=1", 1);
+	check_number(KEY_IO_MAX, "/ rbps=10M", 1);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		check_bad(KEY_IO_MAX, bad[i], "DEVICE rbps=10M");
+	check_bad(KEY_IO_MAX, "/dev/sda rbps=1", "not \"rbps=1\"");
+	check_bad(KEY_IO_MAX, "/dev/sda rbps=1M /a/", "not \"/dev/sda rbps=1M /a/\"");
+}
+
 static void test_paths(void **state)
 {
 	static const char *const bad[] = {"tmp",     "/tmp/",  "/",	 "//tmp",   "/tmp//x",
@@ -345,14 +388,14 @@ static void test_small_reason(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	     cmocka_unit_test(test_unsupported),
-		cmocka_unit_test(test_bools),	     cmocka_unit_test(test_choices),
-		cmocka_unit_test(test_namespaces),   cmocka_unit_test(test_capabilities),
-		cmocka_unit_test(test_sizes),	     cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_cpus),	     cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_binds),	     cmocka_unit_test(test_hostname),
-		cmocka_unit_test(test_word_count),   cmocka_unit_test(test_quoting),
-		cmocka_unit_test(test_small_reason),
+		cmocka_unit_test(test_table),	   cmocka_unit_test(test_unsupported),
+		cmocka_unit_test(test_bools),	   cmocka_unit_test(test_choices),
+		cmocka_unit_test(test_namespaces), cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_sizes),	   cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_cpus),	   cmocka_unit_test(test_io),
+		cmocka_unit_test(test_paths),	   cmocka_unit_test(test_binds),
+		cmocka_unit_test(test_hostname),   cmocka_unit_test(test_word_count),
+		cmocka_unit_test(test_quoting),	   cmocka_unit_test(test_small_reason),
 	};
 
 	return cmocka_run_group_tests_name("policy_value", tests, NULL, NULL);

@@ -74,6 +74,9 @@ static void limits_need_a_manager(void **state)
 	assert_int_equal(refused("[default]\ncpus = 0\n", true, said), 1);
 	assert_int_equal(refused("[default]\nmemory_nodes = 0\n", true, said), 1);
 	assert_non_null(strstr(said, "set memory_nodes = max under [service carrel-shell]"));
+	assert_int_equal(refused("[default]\nio_weight = 50\n", true, said), 1);
+	assert_int_equal(refused("[default]\nio_max = / rbps=1M\n", true, said), 1);
+	assert_non_null(strstr(said, "set io_max = max under [service carrel-shell]"));
 	assert_int_equal(refused("[default]\nsessions_max = 2\n", true, said), 1);
 	assert_non_null(strstr(said, "set sessions_max = max under [service carrel-shell]"));
 }
@@ -90,6 +93,10 @@ static void lifted_limits_are_none(void **state)
 			 0);
 	assert_int_equal(refused("[default]\ncpus = 0\n[service carrel-shell]\ncpus = max\n", false,
 				 said),
+			 0);
+	assert_int_equal(refused("[default]\nio_max = / rbps=1M\nio_weight = 5\n"
+				 "[service carrel-shell]\nio_max = max\nio_weight = 100\n",
+				 false, said),
 			 0);
 	assert_int_equal(
 		refused("[default]\ninstance = session\ntmp_scope = session\ntmp_store = memory\n",

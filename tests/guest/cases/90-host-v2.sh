@@ -50,6 +50,50 @@ expect_differ "$(sed -n 2p <<<"$OUT")" "$(ns_of $$ pid)" "pid namespaces"
 expect_equal "$(sed -n '3,$p' <<<"$OUT" | tr '\n' ' ')" "0::/carrel.slice/user-$UID_A.slice 40 " "place and limit"
 cp -a /guest/pam.set/su /etc/pam.d/su
 
+case_ "io_max and memory_nodes: held and in force"
+disk=$(stat -c '%Hd:%Ld' /)
+[ ! -e "/sys/dev/block/$disk/partition" ] || disk=$(cat "/sys/dev/block/$disk/../dev")
+io_max() { sed -n "s/^$disk //p" "$slice/io.max"; }
+policy_write '[default]' 'io_max = / wbps=2M riops=5k' 'memory_nodes = 0' 'cpus = 0'
+run_a sh -c 'echo there; sleep 60' >/guest/scratch/io.out &
+job=$!
+wait_until 20 test -s /guest/scratch/io.out
+expect_equal "$(io_max)" "rbps=max wbps=2097152 riops=5000 wiops=max" "io.max"
+expect_equal "$(cat "$slice/cpuset.mems") $(cat "$slice/cpuset.cpus")" "0 0" "memory_nodes and cpus"
+begin=$(date +%s%N)
+run_ run_a dd if=/dev/zero of=/home/$USER_A/written bs=256k count=24 oflag=direct
+took=$((($(date +%s%N) - begin) / 1000000))
+[ "$STATUS" = 0 ] && [ $took -ge 2400 ] || fail_ "6M at 2M a second took $took ms: $(said)"
+
+case_ "what the policy no longer has is lifted, by reload and by the next login, with a session open"
+policy_write '[default]' 'io_max = / rbps=64M' 'cpus = 0'
+expect_ok "$CARREL" reload
+expect_equal "$(io_max)" "rbps=67108864 wbps=max riops=max wiops=max" "io.max after reload"
+expect_equal "$(cat "$slice/cpuset.mems") $(cat "$slice/cpuset.cpus")" " 0" "memory_nodes and cpus"
+policy_write '[default]' 'pids_max = 40'
+run_a true
+expect_equal "$(io_max) $(cat "$slice/cpuset.cpus")" " " "io.max and cpus after a login"
+
+case_ "io_weight: refused while no disk goes by weights, else held"
+policy_write '[default]' 'io_weight = 200'
+scheduler=/sys/dev/block/$disk/queue/scheduler
+before=$(sed 's/.*\[\(.*\)\].*/\1/' "$scheduler")
+grep -q enable=1 /sys/fs/cgroup/io.cost.qos 2>/dev/null || [ "$before" = bfq ] ||
+	expect_grep 'io_weight can.t be enforced: no disk' "$CARREL" check
+modprobe bfq 2>/dev/null
+if echo bfq >"$scheduler" 2>/dev/null; then
+	expect_ok "$CARREL" reload
+	expect_equal "$(sed -n '1s/^default //p' "$slice/io.bfq.weight")" 109 "BFQ's"
+	[ ! -e "$slice/io.weight" ] || expect_equal "$(cat "$slice/io.weight")" "default 200" "the cost model's"
+	echo "$before" >"$scheduler"
+else
+	note_ "no BFQ in this kernel"
+fi
+kill $job 2>/dev/null
+wait $job 2>/dev/null
+wait_until 20 test ! -e "$slice" || fail_ "the slice is left"
+policy_write '[default]' 'memory_max = 60M' 'swap_max = 0' 'pids_max = 40' 'cpu_max = 50%' 'cpu_weight = 200'
+
 case_ "a memory hog is killed; outside the same goes through"
 hog='head -c 100m /dev/zero | tail -c 90m | wc -c'
 expect_equal "$(outside sh -c "$hog")" 94371840 "outside"
