@@ -27,7 +27,7 @@ const struct cgroup_limit_info cgroup_limits[PLAN_LIMITS] = {
 			    "-1", "max", NULL},
 	[LIMIT_CPU_MAX] = {CONTROLLER_CPU, "cpu.cfs_quota_us", "cpu.max", "-1", "max 100000", NULL},
 	[LIMIT_CPU_WEIGHT] = {CONTROLLER_CPU, "cpu.shares", "cpu.weight", "1024", "100", NULL},
-	/* Unset: the slice isn't in the cpuset hierarchy, or has its parent's (v1), or inherits (v2). */
+	/* Unset: the slice is not in the cpuset hierarchy, or inherits (v2), or has all of its parent's. */
 	[LIMIT_CPUS] = {CONTROLLER_CPUSET, "cpuset.cpus", "cpuset.cpus", NULL, "", NULL},
 	[LIMIT_MEMORY_NODES] = {CONTROLLER_CPUSET, "cpuset.mems", "cpuset.mems", NULL, "", NULL},
 	[LIMIT_PIDS_MAX] = {CONTROLLER_PIDS, "pids.max", "pids.max", "max", "max", NULL},
@@ -206,6 +206,35 @@ int cgroup_verify_limits_v2(const char *dir, const struct plan *plan, struct fai
 	return r;
 }
 
+/*
+ * What a list becomes that is lifted: all that carrel.slice has. v1 has no word for that, and v2 takes its word,
+ * nothing, only while no process is in the cgroup (ENOSPC).
+ */
+static int lifted_list(int slice_fd, bool v2, enum plan_limit_kind kind,
+		       char ret_text[CGROUP_VALUE_MAX], struct failure *reterr)
+{
+	const struct cgroup_limit_info *info = &cgroup_limits[kind];
+	char above[64];
+	int r = 0;
+
+	/* It may never have had one. */
+	if (v2) {
+		r = cgroup_read_value(slice_fd, info->v2_file, ret_text, CGROUP_VALUE_MAX);
+		if (r == -ENOENT)
+			ret_text[0] = '\0';
+		if (r == -ENOENT || (r == 0 && ret_text[0] == '\0'))
+			return 0;
+	}
+	(void)snprintf(above, sizeof(above), "../%s%s", v2 ? info->v2_file : info->v1_file,
+		       v2 ? ".effective" : "");
+	r = cgroup_read_value(slice_fd, above, ret_text, CGROUP_VALUE_MAX);
+	if (r < 0)
+		return failure_set(
+			reterr, -r, "read what %s may lift",
+			policy_keys[kind == LIMIT_CPUS ? KEY_CPUS : KEY_MEMORY_NODES].name);
+	return 0;
+}
+
 int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const struct plan *plan,
 		     enum plan_limit_kind kind, struct failure *reterr)
 {
@@ -224,14 +253,10 @@ int cgroup_set_limit(struct cgroup_hierarchy *hierarchy, int slice_fd, const str
 			return r;
 	} else if (hierarchy->created || !file) {
 		return 0;
-	} else if (plan_limit_is_list(kind) && !hierarchy->v2) {
-		/* v1 has no word for "all": what carrel.slice has. */
-		const char *above = kind == LIMIT_CPUS ? "../cpuset.cpus" : "../cpuset.mems";
-
-		r = cgroup_read_value(slice_fd, above, wanted, sizeof(wanted));
+	} else if (plan_limit_is_list(kind)) {
+		r = lifted_list(slice_fd, hierarchy->v2, kind, wanted, reterr);
 		if (r < 0)
-			return failure_set(reterr, -r, "read what %s may lift",
-					   key_name(plan, kind));
+			return r;
 	} else if (!unset) {
 		return 0;
 	} else {
