@@ -148,7 +148,7 @@ static int find_disk(const char *path, dev_t device, dev_t *ret_disk, struct fai
 {
 	for (int i = 0; i < LAYERS_MAX; i++) {
 		_close_ int sys_fd = open_sys(device);
-		dev_t beneath;
+		dev_t beneath = 0;
 
 		if (sys_fd < 0)
 			return failure_say(reterr, ENODEV, "%s is %u:%u, and there is no such disk",
