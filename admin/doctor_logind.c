@@ -40,7 +40,7 @@ static bool has_word(const char *line, const char *word)
 void doctor_logind(struct findings *findings, const struct policy *policy)
 {
 	char *const argv[] = {(char *)LOGINCTL,
-			      (char *)"show",
+			      (char *)"show-session", /* of none: the manager's */
 			      (char *)"--property=KillUserProcesses",
 			      (char *)"--property=KillExcludeUsers",
 			      (char *)"--property=KillOnlyUsers",

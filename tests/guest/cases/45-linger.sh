@@ -29,12 +29,26 @@ leave_jobs()
 }
 jobs_left() { pgrep -u "$USER_A" -a -x sleep | awk '{ print $3 }' | sort | tr '\n' ' ' | sed 's/ $//'; }
 jobs_are() { [ "$(jobs_left)" = "$1" ]; }
-# logind lets go of the user's manager when the last session is over; what it kills at a logout is dead before.
+sandboxes() { "$CARREL" list --json | tr -d ' ",' | awk -F: '$1 == "user" { user = $2 } $1 == "service" { print user, $2 }'; }
+# When the last session is over, nothing of which is left, logind lets go of the user's manager.
+no_login() { [ -z "$(sandbox sshd id)" ]; }
 manager_gone() { [ "$(systemctl show -P ActiveState "user@$UID_A.service")" = inactive ]; }
-logout()
+is_closing() { [ "$(loginctl show-user -p State --value "$USER_A")" = closing ]; }
+# What is left has the session stay, as one that is closing; and so longer than logind waits for its manager.
+logout_lingering()
 {
 	session_end a
-	wait_until 40 manager_gone || fail_ "the user's manager is still there"
+	wait_until 20 is_closing || fail_ "logind has: $(loginctl show-user "$USER_A" 2>&1 | tr '\n' ' ')"
+	sleep 3
+	expect_equal "$(jobs_left)" '4001 4002 4003' "what is left"
+	expect_ok systemctl is-active -q "user@$UID_A.service"
+	expect_file "/run/user/$UID_A/bus"
+}
+logout_ended()
+{
+	session_end a
+	wait_until 40 manager_gone || fail_ "the user's manager is still there, $1"
+	expect_equal "$(jobs_left)" '' "what is left, $1"
 }
 
 case_ "KillUserProcesses=no: tmux, nohup and setsid go on within the limits, and the next login finds them"
@@ -43,15 +57,13 @@ linger_on
 session_start a in "$USER_A"
 ns=$(session_do a 'readlink /proc/self/ns/pid')
 leave_jobs
-logout
-expect_equal "$(jobs_left)" '4001 4002 4003' "what is left"
+logout_lingering
 for pid in $(pgrep -u "$USER_A" -x sleep); do
 	[[ $(place_of "$pid") == "/user.slice/user-$UID_A.slice/"* ]] || fail_ "$pid is in $(place_of "$pid")"
 done
 expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
 expect_output "$ns work 3" ssh_in "$USER_A" \
 	'echo $(readlink /proc/self/ns/pid) $(tmux list-sessions -F "#{session_name}") $(pgrep -cx sleep)'
-expect_ok systemctl is-active -q "$(prop "user-$UID_A.slice" Id)"
 expect_nogrep KillUserProcesses "$CARREL" doctor
 
 case_ "it ends with its last process, and nothing is left"
@@ -74,21 +86,18 @@ expect_grep 'KillUserProcesses=yes' "$CARREL" doctor
 expect_grep 'KillExcludeUsers' "$CARREL" doctor
 session_start a in "$USER_A"
 leave_jobs
-logout
-expect_equal "$(jobs_left)" '' "what is left"
+logout_ended inside
 wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
 wait_until 10 no_sandbox || fail_ "wardens are left: $(warden_pids)"
 # It is logind's doing, not the sandbox's: the same without our line.
 session_start a out "$USER_A"
 leave_jobs
-logout
-expect_equal "$(jobs_left)" '' "what is left outside"
+logout_ended outside
 case_ "KillExcludeUsers is the way, as doctor says: they go on, and the next login finds them"
 logind KillUserProcesses=yes "KillExcludeUsers=root $USER_A" UserStopDelaySec=1
 session_start a in "$USER_A"
 leave_jobs
-logout
-expect_equal "$(jobs_left)" '4001 4002 4003' "what is left"
+logout_lingering
 expect_output 'work 3' ssh_in "$USER_A" 'echo $(tmux list-sessions -F "#{session_name}") $(pgrep -cx sleep)'
 expect_ok "$CARREL" kill "$USER_A"
 wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
@@ -108,9 +117,24 @@ expect_output "$USER_B no" ssh_in "$USER_B" \
 	for i in $(seq 50); do systemctl --user is-active -q stay && break; sleep 0.2; done
 	echo $(id -un) $(test -e /tmp/guest.of-the-host && echo yes || echo no)'
 expect_nogrep guest.of-the-host cat "/home/$USER_B/saw"
-wait_until 20 test -z "$("$CARREL" list --json | grep '"sshd"')" || fail_ "the login's sandbox is still there"
+wait_until 20 no_login || fail_ "the login's sandbox is still there"
+sleep 3 # longer than logind waits before it ends a manager
 expect_ok pgrep -u "$USER_B" -x sleep
 expect_ok ssh_in "$USER_B" 'systemctl --user is-active stay'
+
+case_ "enable-linger with a login open: the manager goes on after it, confined and within the limits"
+session_start a in "$USER_A"
+expect_ok loginctl enable-linger "$USER_A"
+session_do a 'systemd-run --user -q --wait sleep 4005 >/dev/null 2>&1 &'
+wait_until 20 pgrep -u "$USER_A" -x sleep
+session_end a
+sleep 3
+pid=$(pgrep -u "$USER_A" -x sleep) || fail_ "it has ended"
+expect_differ "$(ns_of "$pid" mnt)" "$(ns_of $$ mnt)" "mount namespaces"
+expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
+expect_grep "^$USER_A systemd-user" sandboxes
+expect_ok loginctl disable-linger "$USER_A"
+wait_until 40 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
 
 case_ "disable-linger: all of it goes, and the next login is as any other"
 expect_ok loginctl disable-linger "$USER_B"

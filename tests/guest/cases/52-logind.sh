@@ -19,6 +19,7 @@ victim_starts()
 	session_do b 'sleep 4321 >/dev/null 2>&1 &'
 	wait_until 20 pgrep -u "$USER_B" -x sleep
 }
+no_login() { [ -z "$(sandbox sshd id)" ]; }
 lingers() { [ -e "/var/lib/systemd/linger/$USER_A" ]; }
 
 case_ "case 20: another user's sessions can't be ended through logind, also where polkit lets everybody"
@@ -68,9 +69,10 @@ grep -qx ran <<<"$OUT" || fail_ "inside it did not run: $(said)"
 case_ "case 22: with the bus in reach it does linger, and what stays is confined"
 policy_write '[default]' 'memory_max = 500M'
 : >/tmp/guest.of-the-host
-expect_ok ssh_in "$USER_A" 'loginctl enable-linger && systemd-run --user -q --unit=stay sh -c "ls /tmp >~/saw; exec sleep 4005" >/dev/null 2>&1 ||
-	systemd-run --user -q --unit=stay --wait sh -c "ls /tmp >~/saw; exec sleep 4005" >/dev/null 2>&1 & sleep 8'
-wait_until 20 test -s "/proc/$(pgrep -u "$USER_A" -x sleep)/status" || fail_ "nothing stayed"
+expect_ok ssh_in "$USER_A" 'loginctl enable-linger || exit
+	systemd-run --user -q --unit=stay --wait sh -c "ls /tmp >~/saw; exec sleep 4005" </dev/null >/dev/null 2>&1 &
+	until systemctl --user is-active -q stay; do sleep 0.2; done'
+wait_until 20 no_login || fail_ "the login's sandbox is still there"
 pid=$(pgrep -u "$USER_A" -x sleep)
 expect_differ "$(ns_of "$pid" mnt)" "$(ns_of $$ mnt)" "its mount namespace"
 expect_nogrep guest.of-the-host cat "/home/$USER_A/saw"

@@ -55,9 +55,13 @@ policy_write '[default]' '[service su]' 'sandbox = no' '[service su-l]' 'sandbox
 expect_output 'said=1 1 typed=' at_console su "$USER_A" --session-command /guest/paste
 expect_output 'said=1 1 typed=' at_console su - "$USER_A" --session-command /guest/paste
 
-case_ "carrel-shell in a sandbox of the module's: nor does it"
-policy_default
+case_ "carrel-shell in a sandbox of the module's: nor does it with no_new_privs, without which a user may have no filter"
+policy_write '[default]' 'no_new_privs = yes'
 expect_output 'said=1 1 typed=' at_console su - "$USER_A" --session-command /guest/paste
+policy_default
+if [ $pastes = 1 ]; then
+	expect_output 'said=0 0 typed=pushed' at_console su - "$USER_A" --session-command /guest/paste
+fi
 usermod -s /bin/bash "$USER_A"
 
 case_ "carrel run: nor does it"
