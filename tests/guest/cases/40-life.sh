@@ -5,6 +5,7 @@
 . "$CHECK_SOURCE/tests/guest/lib.sh"
 
 policy_write '[default]' 'memory_max = 500M'
+ended() { [ ! -e "/proc/$1" ] && [ ! -e "/proc/$2" ]; }
 no_scopes() { ! systemctl list-units --all --plain --no-legend "*-$UID_A-*" | grep -q .; }
 
 case_ "a session's scope ends with it, whatever it leaves running (KillUserProcesses=no)"
@@ -49,13 +50,15 @@ pkill -u "$USER_A" -x sleep
 session_start a in "$USER_A"
 session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
 wait_until 20 pgrep -u "$USER_A" -x sleep
+warden=$(sandbox sshd warden_pid) init=$(sandbox sshd init_pid)
 kill -9 "$(sandbox sshd leader_pid)"
-wait_until 10 no_scopes || true
+wait_until 20 ended "$warden" "$init" || fail_ "warden or PID 1 is left"
 session_cut a
 expect_fail pgrep -u "$USER_A" -x sleep
 session_start a in "$USER_A"
-kill -9 "$(sandbox sshd warden_pid)"
-wait_until 10 user_gone "$UID_A" || true
+warden=$(sandbox sshd warden_pid) init=$(sandbox sshd init_pid)
+kill -9 "$warden"
+wait_until 20 ended "$warden" "$init" || fail_ "PID 1 is left"
 session_cut a
 expect_ok ssh_in "$USER_A" true
 wait_until 30 user_settled "$UID_A" || fail_ "left: $(systemctl list-units --all --plain --no-legend "*-$UID_A-*")"

@@ -140,5 +140,7 @@ case_ "disable-linger: all of it goes, and the next login is as any other"
 expect_ok loginctl disable-linger "$USER_B"
 wait_until 40 user_settled "$UID_B" || fail_ "left: $(user_pids "$UID_B")"
 expect_output no ssh_in "$USER_B" 'test -e /tmp/guest.of-the-host && echo yes || echo no'
+# A logind that is started anew forgets whose manager it was about to end.
+wait_until 40 user_settled "$UID_B" || fail_ "left: $(user_pids "$UID_B")"
 rm -f /tmp/guest.of-the-host $logind_conf
 systemctl restart systemd-logind.service

@@ -87,6 +87,8 @@ expect_grep '^0::/system.slice/' ssh_out "$USER_A" 'cat /proc/self/cgroup'
 expect_grep "^0::/user.slice/user-$UID_A.slice/login-$UID_A-[0-9]+.scope$" ssh_in "$USER_A" \
 	"cat /proc/self/cgroup; cat /sys/fs/cgroup/user.slice/user-$UID_A.slice/memory.max"
 grep -qx $((500 << 20)) <<<"$OUT" || fail_ "no limit: $(said)"
+session_end b
+# A logind that is started anew forgets whose manager it was about to end.
+wait_until 40 user_settled "$UID_A" && wait_until 40 user_settled "$UID_B" || fail_ "left: $(user_pids "$UID_A" "$UID_B")"
 rm $logind_conf
 systemctl restart systemd-logind.service
-session_end b
