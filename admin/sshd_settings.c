@@ -2,20 +2,16 @@
 #include "admin/sshd_settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "admin/ask.h"
 #include "core/cleanup.h"
-#include "core/sys.h"
 
-#define DEADLINE_MS 5000
 #define DUMP_MAX (64 * 1024)
 #define INCLUDE_DEPTH_MAX 16 /* sshd's own limit */
 #define BLANKS " \t\r\n"
@@ -178,65 +174,13 @@ int sshd_settings_read_files(const char *root, struct sshd_settings *ret_setting
 
 /* Asking -------------------------------------------------------------------------------------- */
 
-static _Noreturn void exec_sshd(const char *program, int output)
-{
-	char *const argv[] = {(char *)"sshd", (char *)"-T", NULL};
-	char *const envp[] = {(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0 ||
-	    dup2(output, STDOUT_FILENO) < 0)
-		_exit(1);
-	(void)execve(program, argv, envp);
-	_exit(1);
-}
-
-/* Everything until the pipe's end, the deadline or the size; how much, or -1. */
-static ssize_t drain(int fd, char *text, size_t size)
-{
-	int64_t deadline = sys_now_ms() + DEADLINE_MS;
-	size_t used = 0;
-	ssize_t n;
-
-	while (used < size - 1) {
-		if (sys_wait_readable(fd, deadline) <= 0)
-			return -1;
-		n = read(fd, text + used, size - 1 - used);
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
-	text[used] = '\0';
-	return (ssize_t)used;
-}
-
 /* true: sshd told, and `settings` has it. */
 static bool ask(const char *program, struct sshd_settings *settings)
 {
+	char *const argv[] = {(char *)program, (char *)"-T", NULL};
 	_free_ char *text = malloc(DUMP_MAX);
-	_close_ int in = -1, out = -1;
-	int ends[2], status = -1;
-	ssize_t length;
-	pid_t pid;
 
-	if (!text || pipe2(ends, O_CLOEXEC) < 0)
-		return false;
-	in = ends[0];
-	out = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return false;
-	if (pid == 0)
-		exec_sshd(program, out);
-	close_fd(&out);
-	length = drain(in, text, DUMP_MAX);
-	if (length < 0)
-		(void)kill(pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (length <= 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!text || !ask_program(argv, text, DUMP_MAX))
 		return false;
 	sshd_settings_parse(text, settings);
 	return true;

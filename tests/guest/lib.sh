@@ -61,25 +61,42 @@ user_settled()
 			"*-$1-*" "user-$1.slice" | grep -q . # a dead slice may stay loaded in systemd's memory
 }
 
-# typed CMD LINE...: CMD on a terminal of its own, at which these lines are typed, slowly. login(1) of
-# util-linux hangs the terminal up before it opens it again: so its other end must outlive that.
+# typed CMD LINE...: CMD on a terminal of its own, at which these lines are typed, each at the next prompt of a
+# shell or for a password; what it said. login(1) of util-linux hangs the terminal up before it opens it again:
+# so its other end must outlive that.
 typed()
 {
-	local command=$1 line keeper
+	local command=$1 line size=0 keeper job input
 	shift
-	rm -f /guest/tty
-	for line; do
-		sleep 6
-		printf '%s\n' "$line"
-	done | socat STDIO PTY,link=/guest/tty,ignoreeof &
+	rm -f /guest/tty /guest/typed.in
+	: >/guest/typed
+	mkfifo /guest/typed.in
+	socat STDIO PTY,link=/guest/tty,ignoreeof </guest/typed.in >/guest/typed &
 	keeper=$!
-	wait_until 5 test -e /guest/tty
+	exec {input}>/guest/typed.in
+	wait_until 10 test -e /guest/tty
 	# shellcheck disable=SC2086
-	timeout -k 5 60 setsid --ctty --wait $command <>/guest/tty >&0 2>&0
+	timeout -k 5 120 setsid --ctty --wait $command <>/guest/tty >&0 2>&0 {input}>&- &
+	job=$!
+	for line; do
+		wait_until 60 typed_prompt $size $job
+		kill -0 $job 2>/dev/null || break
+		size=$(stat -c %s /guest/typed)
+		printf '%s\n' "$line" >&$input
+	done
+	wait $job
+	exec {input}>&-
 	sleep 1
 	kill $keeper 2>/dev/null
 	wait $keeper 2>/dev/null
-	return 0
+	cat /guest/typed
+}
+
+# More than SIZE bytes were said, and a prompt is the last of it; or the command has ended.
+typed_prompt() # SIZE PID
+{
+	! kill -0 "$2" 2>/dev/null ||
+		{ [ "$(stat -c %s /guest/typed)" -gt "$1" ] && tail -n 1 /guest/typed | grep -qE '([#$] |assword: ?)$'; }
 }
 
 # All that a test file leaves must go before the next begins.

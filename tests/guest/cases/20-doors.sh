@@ -31,10 +31,24 @@ door()
 echo "$USER_A soft nofile 777" >/etc/security/limits.d/guest.conf
 # So that her manager need not start at each door.
 session_start keep out "$USER_A"
-# Jobs take up to a minute to begin: they do meanwhile.
+# without SERVICE USER: for that user the stack has no line. Not in the common file, which is pam-auth-update's.
+without()
+{
+	sed "/pam_carrel/i session [success=1 default=ignore] pam_succeed_if.so quiet user = $2" \
+		/etc/pam.d/common-session-noninteractive >/guest/stack
+	sed -i -e '/^@include common-session-noninteractive/{r /guest/stack' -e 'd}' "/etc/pam.d/$1"
+}
+# Jobs take up to a minute to begin: they do meanwhile. B's cron jobs and A's at jobs are outside.
+without cron "$USER_B"
+without atd "$USER_A"
 echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
+echo "* * * * * $probe /guest/scratch/cron.out" | crontab -u "$USER_B" -
 # Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
-at_said=$(setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups sh -c "echo $probe /guest/scratch/at | at now 2>&1")
+at_now()
+{
+	setpriv --reuid "$1" --regid "$1" --init-groups sh -c "echo $probe $2 | at now 2>&1"
+}
+at_said=$(at_now "$UID_B" /guest/scratch/at; at_now "$UID_A" /guest/scratch/at.out)
 # A user whose home is made by the login; a directory of pam_namespace's beside ours.
 mkdir -p /guest/poly && chmod 000 /guest/poly && mkdir -p /srv/poly && chmod 1777 /srv/poly
 echo "/srv/poly /guest/poly/ user root" >/etc/security/namespace.d/guest.conf 2>/dev/null ||
@@ -65,18 +79,31 @@ door login "$USER_A" 'session-[0-9]+.scope' \
 wait_until 100 test -s /guest/scratch/at || note_ "no at job ran: $at_said"
 door at "$USER_B" "$session" cat /guest/scratch/at
 wait_until 100 test -s /guest/scratch/cron || note_ "no cron job ran"
+wait_until 100 test -s /guest/scratch/cron.out || note_ "no cron job of the other user's ran"
 crontab -u "$USER_A" -r
+crontab -u "$USER_B" -r
 door cron "$USER_A" "$session" cat /guest/scratch/cron
+case_ "case 23: outside, where the stack has no line, cron and at jobs see the host"
+expect_grep "user=$USER_B mnt=host pid=host tmp=host" cat /guest/scratch/cron.out
+wait_until 20 test -s /guest/scratch/at.out
+expect_grep "user=$USER_A mnt=host pid=host tmp=host" cat /guest/scratch/at.out
 
 case_ "an admin group is left alone"
 expect_grep 'user=dave mnt=host pid=host tmp=host' ssh_in dave $probe
 
-case_ "su from inside a sandbox: the inner one stays in the outer user's slice"
+case_ "case 25: su from inside a sandbox: the inner one stays in the outer user's slice; outside, it sees the host"
 printf 'bob:guest-secret\n' | chpasswd
+# su-l is su without our line.
+sed -E 's/^(@include common-session)[[:space:]]*$/\1-out/' /etc/pam.d/su >/etc/pam.d/su-l
 cat >/guest/scratch/su.sh <<-END
-	{ sleep 5; echo guest-secret; sleep 1; } |
-		script -qec "su bob -c '$probe /guest/scratch/nested; ls /tmp'" /dev/null
+	rm -f ~/asked
+	{ until grep -qs assword ~/asked; do sleep 0.2; done; sleep 0.5; echo guest-secret; sleep 1; } |
+		script -qefc "su \$1 bob -c '$probe /guest/scratch/nested; ls /tmp'" ~/asked
 END
+expect_grep '^of-alice' session_do keep ": >/tmp/of-alice; sh /guest/scratch/su.sh -; rm /tmp/of-alice"
+expect_grep 'user=bob mnt=host pid=host tmp=host' cat /guest/scratch/nested
+rm /guest/scratch/nested
+cp /guest/pam.set/su-l /etc/pam.d/su-l
 expect_ok ssh_in "$USER_A" ": >/tmp/of-alice; sh /guest/scratch/su.sh"
 grep -q 'of-alice' <<<"$OUT" && fail_ "the inner user sees the outer one's /tmp"
 OUT=$(cat /guest/scratch/nested 2>/dev/null)
@@ -92,8 +119,8 @@ cat >/etc/ssh/sshd_config.d/jail.conf <<-END
 		ForceCommand internal-sftp
 END
 sed -i '/^Subsystem/d' /etc/ssh/sshd_config
-systemctl reload ssh.service
-sleep 1
+# Not reload, which does not wait until it has been done.
+systemctl restart ssh.service
 log_mark
 echo payload >/guest/scratch/file
 expect_ok sftp -F "$SSH_CONFIG" -b - bob@in <<<"put /guest/scratch/file incoming/file"
@@ -101,7 +128,7 @@ expect_equal "$(cat /srv/jail/incoming/file 2>/dev/null)" payload "what sftp has
 expect_log 'sandbox 2002-[0-9]* of bob via sshd'
 expect_fail ssh_in bob true
 rm -f /etc/ssh/sshd_config.d/jail.conf
-systemctl reload ssh.service
+systemctl restart ssh.service
 session_end keep
 kill $stranger
 rm -f /tmp/guest.of-the-host

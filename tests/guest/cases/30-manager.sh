@@ -45,15 +45,5 @@ expect_status 254 ssh_in "$USER_A" true
 session_end a
 expect_ok ssh_in "$USER_A" true
 
-case_ "lingering: the manager stays, confined and within the limits, and goes when linger ends"
-expect_ok loginctl enable-linger "$USER_A"
-session_start a in "$USER_A"
-expect_ok session_do a 'systemd-run --user -q --wait sleep 1000 >/dev/null 2>&1 & sleep 5'
-session_end a
-sleep 14
-expect_ok pgrep -u "$USER_A" -x sleep
-expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
-expect_equal "$(sandbox systemd-user user)" "$USER_A" "whose the manager's sandbox is"
-expect_ok loginctl disable-linger "$USER_A"
 session_end b
 rm -f /tmp/guest.of-the-host

@@ -27,6 +27,32 @@ expect_equal "$(sed -n 's/^pids_max://p' <<<"$said")" "$(cat "$slice"/pids.max)"
 expect_grep "^carrel_.*user=\"$USER_A\".* 314572800" "$CARREL" metrics
 expect_grep '300.0M' session_do a "$CARREL status"
 
+# screen: what top shows now, in a terminal of 120 columns and 24 lines.
+screen() { tmux -L top capture-pane -p -t top; }
+top_shows() { screen | grep -Eq "$1"; }
+case_ "top: its screen has the slice's limits, what is used, and who is logged in"
+expect_ok tmux -L top new-session -d -s top -x 120 -y 24 "$CARREL top --delay 1; echo status \$?; sleep 600"
+wait_until 20 top_shows "^$USER_A " || fail_ "no row: $(screen | tr '\n' '|')"
+expect_equal "$(screen | sed -n 3p | tr -s ' ' | sed 's/ $//')" 'USER BOX SESS AGE PROCS MAX MEMORY MAX CPU% MAX CPU OOM STATE' "its head"
+# The login's sandbox, and her manager's.
+read -r _ boxes sessions _ procs procs_max memory memory_max _ cpu_max _ <<<"$(screen | grep "^$USER_A ")"
+expect_equal "$boxes $sessions $procs_max $memory_max $cpu_max" "2 2 200 300.0M -" "boxes, sessions and limits"
+[ "$procs" -ge 3 ] && [ "$procs" -le $(($(slice "$UID_A" pids.current) + 3)) ] || fail_ "$procs processes, the slice has $(slice "$UID_A" pids.current)"
+[[ $memory =~ ^[0-9.]+[KM]$ ]] || fail_ "memory: $memory"
+expect_grep 'users 1  sandboxes 2  sessions 2$' screen
+session_do a 'for i in 1 2 3 4 5 6 7 8 9 10; do setsid sleep 555 & done >/dev/null 2>&1'
+more_processes() { [ "$(screen | awk -v user="$USER_A" '$1 == user { print $5 }')" -ge $((procs + 10)) ]; }
+wait_until 20 more_processes || fail_ "ten more are not seen: $(screen | grep "^$USER_A")"
+session_do a 'pkill -x -f "sleep 555"'
+"$CARREL" freeze "$USER_A"
+wait_until 20 top_shows "^$USER_A .* frozen" || fail_ "not frozen: $(screen | grep "^$USER_A")"
+"$CARREL" thaw "$USER_A"
+tmux -L top send-keys -t top m
+wait_until 20 top_shows 'sorted by memory' || fail_ "the key m: $(screen | sed -n 2p)"
+tmux -L top send-keys -t top q
+wait_until 20 top_shows '^status 0' || fail_ "the key q: $(screen | tr '\n' '|')"
+tmux -L top kill-server
+
 case_ "doctor finds nothing wrong"
 expect_ok "$CARREL" doctor
 

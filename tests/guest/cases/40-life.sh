@@ -5,6 +5,7 @@
 . "$CHECK_SOURCE/tests/guest/lib.sh"
 
 policy_write '[default]' 'memory_max = 500M'
+ended() { [ ! -e "/proc/$1" ] && [ ! -e "/proc/$2" ]; }
 no_scopes() { ! systemctl list-units --all --plain --no-legend "*-$UID_A-*" | grep -q .; }
 
 case_ "a session's scope ends with it, whatever it leaves running (KillUserProcesses=no)"
@@ -37,13 +38,27 @@ expect_log 'of alice ended: service=sshd'
 session_cut a
 
 case_ "sshd's monitor is killed, and so is a warden: nothing stays"
-session_start a in "$USER_A"
-kill -9 "$(sandbox sshd leader_pid)"
-wait_until 10 no_scopes || true
+# Case 49. Outside, what is in the background outlives it.
+session_start a out "$USER_A"
+session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
+wait_until 20 pgrep -u "$USER_A" -x sleep
+kill -9 "$(pgrep -f "^sshd.*: $USER_A \[priv\]")"
 session_cut a
+sleep 2
+expect_ok pgrep -u "$USER_A" -x sleep
+pkill -u "$USER_A" -x sleep
 session_start a in "$USER_A"
-kill -9 "$(sandbox sshd warden_pid)"
-wait_until 10 user_gone "$UID_A" || true
+session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
+wait_until 20 pgrep -u "$USER_A" -x sleep
+warden=$(sandbox sshd warden_pid) init=$(sandbox sshd init_pid)
+kill -9 "$(sandbox sshd leader_pid)"
+wait_until 20 ended "$warden" "$init" || fail_ "warden or PID 1 is left"
+session_cut a
+expect_fail pgrep -u "$USER_A" -x sleep
+session_start a in "$USER_A"
+warden=$(sandbox sshd warden_pid) init=$(sandbox sshd init_pid)
+kill -9 "$warden"
+wait_until 20 ended "$warden" "$init" || fail_ "PID 1 is left"
 session_cut a
 expect_ok ssh_in "$USER_A" true
 wait_until 30 user_settled "$UID_A" || fail_ "left: $(systemctl list-units --all --plain --no-legend "*-$UID_A-*")"
@@ -54,21 +69,6 @@ expect_grep "^0::/user.slice/user-$UID_A.slice/login-$UID_A-[0-9]+.scope$" ssh_i
 	"cat /proc/self/cgroup; cat /sys/fs/cgroup/user.slice/user-$UID_A.slice/memory.max"
 grep -qx $((500 << 20)) <<<"$OUT" || fail_ "no limit: $(said)"
 sed -i 's/^# \(session.*pam_systemd.so.*\)/\1/' /etc/pam.d/common-session
-
-case_ "on_logout = linger: what runs goes on after the logout, within the limits, and the next login joins it"
-policy_write '[default]' 'instance = user' 'on_logout = linger' 'memory_max = 500M'
-session_start a in "$USER_A"
-session_do a 'setsid sleep 1000 >/dev/null 2>&1 &'
-ns=$(session_do a 'readlink /proc/self/ns/pid')
-session_end a
-sleep 13 # logind gives a user's manager ten seconds
-pid=$(pgrep -u "$USER_A" -x sleep) || fail_ "it has ended"
-[[ $(place_of "$pid") == "/user.slice/user-$UID_A.slice/"* ]] || fail_ "it is in $(place_of "$pid")"
-expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
-expect_output "$ns" ssh_in "$USER_A" 'readlink /proc/self/ns/pid'
-expect_ok "$CARREL" kill "$USER_A"
-wait_until 30 user_settled "$UID_A" || fail_ "left: $(systemctl list-units --all --plain --no-legend "*-$UID_A-*")"
-policy_write '[default]' 'memory_max = 500M'
 
 case_ "200 logins and logouts, four at a time, leave no scope, slice, mount or process"
 count=${GUEST_LOGINS:-200}

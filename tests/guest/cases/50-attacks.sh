@@ -32,16 +32,20 @@ both "another's slice" "user-$UID_B" 'ls /sys/fs/cgroup/user.slice'
 both "another's sessions in /run" "USER=$USER_B" 'cat /run/systemd/sessions/* /run/systemd/users/* 2>/dev/null'
 both "another's session through logind" "$USER_B" 'loginctl list-sessions --no-pager 2>/dev/null'
 both "another's processes through systemd" 'sleep 4321' "systemctl status --no-pager user-$UID_B.slice 2>/dev/null"
+both "another's processes in the cgroup tree" 'sleep 4321' 'systemd-cgls --no-pager /user.slice 2>/dev/null'
+both "another's usage in the cgroup tree" '^[1-9][0-9]*$' "cat /sys/fs/cgroup/user.slice/user-$UID_B.slice/pids.current 2>/dev/null"
 both "the host's message queues" of-the-host 'ls /dev/mqueue'
 both "a device node and setuid programs in /tmp" '^(rw|relatime)' \
 	'findmnt -no OPTIONS -T /tmp | grep -v nosuid.*nodev; findmnt -no OPTIONS -T /var/tmp | grep -v nosuid.*nodev'
 
-case_ "ssh to localhost from inside is a sandbox as well"
+case_ "case 24: ssh to localhost from inside is a sandbox as well"
 install -d -o "$USER_A" -m 700 "/home/$USER_A/.k" && install -o "$USER_A" -m 600 /guest/ssh/user "/home/$USER_A/.k/user"
-expect_grep 'mnt=own pid=own' session_do in \
-	"ssh -F none -i ~/.k/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR $USER_A@127.0.0.1 bash /guest/probe"
+localhost="ssh -F none -i ~/.k/user -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+expect_grep 'mnt=host pid=host' session_do out "$localhost -p 2222 $USER_A@127.0.0.1 bash /guest/probe"
+expect_grep 'mnt=own pid=own' session_do in "$localhost $USER_A@127.0.0.1 bash /guest/probe"
 
-case_ "bubblewrap still starts inside, with a /proc of its own"
+case_ "case 67: bubblewrap still starts inside, with a /proc of its own"
+expect_output ok session_do out 'bwrap --ro-bind / / --proc /proc --dev /dev --unshare-all echo ok'
 expect_output ok session_do in 'bwrap --ro-bind / / --proc /proc --dev /dev --unshare-all echo ok'
 
 case_ "umount and bind in a user namespace bring nothing of the host's back"

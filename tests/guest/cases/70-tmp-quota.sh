@@ -42,7 +42,8 @@ expect_grep 'quota exceeded' as_alice 'for i in {1..200}; do : >/tmp/$i; done'
 expect_grep '^(8|9)[0-9]$' as_alice 'for i in {1..200}; do : >/var/tmp/$i; done 2>/dev/null; ls /var/tmp | wc -l'
 
 case_ "two sessions share the quota, another user has one of their own, the last login sets it"
-as_alice 'head -c 6M /dev/zero >/tmp/six; sleep 20' &
+rm -f /guest/quota.over
+as_alice 'head -c 6M /dev/zero >/tmp/six; until [ -e /guest/quota.over ]; do sleep 0.2; done' &
 session=$!
 wait_until 10 test -e /srv/quota/tmp/$UID_A/shared/tmp/six
 expect_fail as_alice 'head -c 4M /dev/zero >/tmp/four'
@@ -51,6 +52,7 @@ sizes 'tmp_size = 24M' 'tmp_inodes = max'
 expect_ok as_alice 'rm -f /tmp/four; head -c 10M /dev/zero >/tmp/ten && ls /tmp/six'
 sizes 'tmp_size = max' 'tmp_inodes = max'
 expect_ok as_alice 'rm -f /tmp/ten; head -c 30M /dev/zero >/tmp/thirty'
+touch /guest/quota.over
 wait $session
 
 case_ "a directory that its owner has taken out of the project is removed like any other"
