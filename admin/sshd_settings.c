@@ -16,6 +16,7 @@
 #include "core/sys.h"
 
 #define DEADLINE_MS 5000
+#define END_MS 1000 /* after its output */
 #define DUMP_MAX (64 * 1024)
 #define INCLUDE_DEPTH_MAX 16 /* sshd's own limit */
 #define BLANKS " \t\r\n"
@@ -191,32 +192,35 @@ static _Noreturn void exec_sshd(const char *program, int output)
 	_exit(1);
 }
 
-/* Everything until the pipe's end, the deadline or the size; how much, or -1. */
+/*
+ * Everything until the pipe's end; what does not fit is read and dropped, so that sshd is not held up: the
+ * lists that may be long (AllowUsers) come last. How much is there, or -1.
+ */
 static ssize_t drain(int fd, char *text, size_t size)
 {
 	int64_t deadline = sys_now_ms() + DEADLINE_MS;
+	char rest[4096];
 	size_t used = 0;
 	ssize_t n;
 
-	while (used < size - 1) {
+	do {
+		bool full = used == size - 1;
+
 		if (sys_wait_readable(fd, deadline) <= 0)
 			return -1;
-		n = read(fd, text + used, size - 1 - used);
+		n = full ? read(fd, rest, sizeof(rest)) : read(fd, text + used, size - 1 - used);
 		if (n < 0)
 			return -1;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
+		used += full ? 0 : (size_t)n;
+	} while (n > 0);
 	text[used] = '\0';
 	return (ssize_t)used;
 }
 
-/* true: sshd told, and `settings` has it. */
-static bool ask(const char *program, struct sshd_settings *settings)
+bool sshd_settings_ask(const char *program, struct sshd_settings *settings)
 {
 	_free_ char *text = malloc(DUMP_MAX);
-	_close_ int in = -1, out = -1;
+	_close_ int in = -1, out = -1, pidfd = -1;
 	int ends[2], status = -1;
 	ssize_t length;
 	pid_t pid;
@@ -231,8 +235,9 @@ static bool ask(const char *program, struct sshd_settings *settings)
 	if (pid == 0)
 		exec_sshd(program, out);
 	close_fd(&out);
+	pidfd = sys_pidfd_open(pid);
 	length = drain(in, text, DUMP_MAX);
-	if (length < 0)
+	if (length < 0 || pidfd < 0 || sys_wait_readable(pidfd, sys_now_ms() + END_MS) <= 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
@@ -253,7 +258,7 @@ int sshd_settings_read(struct sshd_settings *ret_settings, struct failure *reter
 		set_defaults(ret_settings);
 		return 0;
 	}
-	if (ask(program, ret_settings))
+	if (sshd_settings_ask(program, ret_settings))
 		return 0;
 	return sshd_settings_read_files("", ret_settings, reterr);
 }
