@@ -142,3 +142,19 @@ for kind in mnt pid ipc; do
 	expect_refused 'namespace' off max_${kind}_namespaces "echo ran; ls $HOST_MARK"
 done
 rm -f "$HOST_MARK"
+
+case_ "limits: a systemd manager that hangs refuses the login, within seconds"
+policy_write '[default]' 'memory_max = 512M'
+mkdir -p "/run/user/$UID_A/systemd"
+# It takes the connection, and never says a word.
+socat -u "UNIX-LISTEN:/run/user/$UID_A/systemd/private,mode=777" OPEN:/dev/null &
+manager=$!
+wait_until 5 test -S "/run/user/$UID_A/systemd/private"
+chown -R "$USER_A" "/run/user/$UID_A"
+before=$SECONDS
+expect_refused 'systemd manager' ssh_out "$USER_A" true
+[ $((SECONDS - before)) -le $((8 * $(patience))) ] || fail_ "it took $((SECONDS - before)) s"
+kill "$manager" 2>/dev/null
+wait "$manager" 2>/dev/null
+rm -rf "/run/user/$UID_A"
+policy_default
