@@ -5,25 +5,16 @@
  */
 #include <err.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pid_t to_pid(const char *text)
-{
-	char *end;
-	long pid = strtol(text, &end, 10);
-
-	if (end == text || *end || pid <= 1 || pid > 4194304)
-		errx(2, "%s: expected a pid", text);
-	return (pid_t)pid;
-}
+#include "argument.h"
 
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		pid_t pid = to_pid(argv[i]);
+		pid_t pid = argument_pid(argv[i]);
 
 		if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0 ||
 		    ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0 ||
