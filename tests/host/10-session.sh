@@ -430,6 +430,25 @@ umount "$SCRATCH/later"
 session_end one
 policy_default
 
+# What carrel.conf(5) says of read_only, and does not have to say of hide.
+case_ "... and what is mounted later where a path is read-only, or hidden"
+mkdir -p "$SCRATCH/fixed/later" "$SCRATCH/hidden/later"
+for propagation in slave private; do
+	policy_write '[host]' "mount_propagation = $propagation" '[default]' "read_only = $SCRATCH/fixed" "hide = $SCRATCH/hidden"
+	session_start one in "$USER_A"
+	for dir in fixed/later hidden/later hidden; do mount -t tmpfs -o mode=1777 check-later "$SCRATCH/$dir"; done
+	expect_fail session_do one ": >$SCRATCH/fixed/file"
+	case $propagation in
+	slave) expect_ok session_do one ": >$SCRATCH/fixed/later/file" ;;
+	private) expect_fail session_do one ": >$SCRATCH/fixed/later/file" ;;
+	esac
+	expect_fail session_do one "ls $SCRATCH/hidden"
+	expect_fail session_do one ": >$SCRATCH/hidden/file"
+	umount "$SCRATCH/fixed/later" "$SCRATCH/hidden" "$SCRATCH/hidden/later"
+	session_end one
+done
+policy_default
+
 case_ "logout ends it: no sandbox, and one line in the log"
 log_mark
 expect_ok ssh_in "$USER_A" true
