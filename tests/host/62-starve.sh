@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What an attacker takes away from others: THREATS "Starve". A takes as much as it gets, B logs in all
+# What an attacker takes away from others: the attack cases "Starve". A takes as much as it gets, B logs in all
 # the while, which must take less than 2 s. Outside, A gets more than the policy grants (bounded by the
 # attack programs, so that this machine survives it); inside it does not.
 . "$CHECK_SOURCE/tests/host/lib.sh"

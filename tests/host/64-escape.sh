@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Ways out of the sandbox: THREATS "Escape". The aim is mostly a file of the host that the sandbox
+# Ways out of the sandbox: the attack cases "Escape". The aim is mostly a file of the host that the sandbox
 # covers: outside it is simply there, inside no way may lead to it.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 . "$CHECK_SOURCE/tests/host/attack_lib.sh"
