@@ -41,18 +41,39 @@ static int compare_rows(const void *left, const void *right)
 
 /* Text ---------------------------------------------------------------------------------------- */
 
-static void print_row(const struct row *row, int64_t now, bool namespaces)
+/* Of the first two columns: a directory's user names are long. */
+struct widths {
+	int id, user;
+};
+
+static struct widths find_widths(const struct row *rows, size_t count)
+{
+	struct widths widths = {20, 12};
+
+	for (size_t i = 0; i < count; i++) {
+		int id = (int)strlen(rows[i].info.id), user = (int)strlen(rows[i].info.user);
+
+		if (id > widths.id)
+			widths.id = id;
+		if (user > widths.user)
+			widths.user = user;
+	}
+	return widths;
+}
+
+static void print_row(const struct row *row, const struct widths *widths, int64_t now,
+		      bool namespaces)
 {
 	const struct message_info *info = &row->info;
 	char user[sizeof(info->user)];
 
 	memcpy(user, info->user, sizeof(user));
 	format_clean(user);
+	printf("%-*s %-*s", widths->id, info->id, widths->user, user);
 	if (row->silent)
-		printf("%-20s %-12s %8s %7s", info->id, user, "-", "silent");
+		printf(" %8s %7s", "-", "silent");
 	else
-		printf("%-20s %-12s %8" PRIu32 " %7s", info->id, user, info->sessions,
-		       format_age(now - info->started).text);
+		printf(" %8" PRIu32 " %7s", info->sessions, format_age(now - info->started).text);
 	printf(" %5s %8s %9s", format_count(row->usage.processes).text,
 	       format_bytes(row->usage.memory_bytes).text,
 	       format_seconds(row->usage.cpu_usec).text);
@@ -64,15 +85,16 @@ static void print_row(const struct row *row, int64_t now, bool namespaces)
 
 static void print_text(const struct row *rows, size_t count, bool namespaces)
 {
+	struct widths widths = find_widths(rows, count);
 	int64_t now = (int64_t)time(NULL);
 
-	printf("%-20s %-12s %8s %7s %5s %8s %9s", "ID", "USER", "SESSIONS", "AGE", "PROCS",
-	       "MEMORY", "CPU");
+	printf("%-*s %-*s %8s %7s %5s %8s %9s", widths.id, "ID", widths.user, "USER", "SESSIONS",
+	       "AGE", "PROCS", "MEMORY", "CPU");
 	for (size_t i = 0; namespaces && i < NAMESPACES; i++)
 		printf(" %10s", namespace_kinds[i].title);
 	putchar('\n');
 	for (size_t i = 0; i < count; i++)
-		print_row(&rows[i], now, namespaces);
+		print_row(&rows[i], &widths, now, namespaces);
 }
 
 /* JSON ---------------------------------------------------------------------------------------- */

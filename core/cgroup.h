@@ -101,12 +101,13 @@ int cgroup_remove(const struct cgroup_set *set, struct failure *reterr);
 /* The slices alone: where the user has others, which may be frozen, elsewhere. */
 int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr);
 
+/* Of a hierarchy's own root (kernfs). */
+#define CGROUP_ROOT_INODE 1
+
 /*
  * What of the host's cgroups the slices are in, as an inode: inside a sandbox, where its own slice is seen
- * in their place, another than outside.
+ * in their place, another than outside. Where there are no cgroups, CGROUP_ROOT_INODE.
  */
-#define CGROUP_ROOT_INODE                                                                          \
-	1 /* of a hierarchy's own root (kernfs); also where there are no cgroups */
 uint64_t cgroup_root(const struct cgroup_set *set);
 
 /*

@@ -3,8 +3,9 @@
  * cgroup_freeze - stop a user's processes where they are, and let them go on.
  *
  * cgroup v2 freezes the slice itself (cgroup.freeze); where systemd owns it, the units in it, by systemd
- * (cgroup_units.h). Where the controllers are on v1 the slice has a directory of its own in the freezer's mount, FREEZER/carrel.slice/user-UID.slice, which is there
- * only while the user is frozen: that it exists is what says so. No state is kept elsewhere.
+ * (cgroup_units.h). Where the controllers are on v1 the slice has a directory of its own in the freezer's
+ * mount, FREEZER/carrel.slice/user-UID.slice, which is there only while the user is frozen: that it exists
+ * is what says so. No state is kept elsewhere.
  *
  * v1: a frozen process does not even end by SIGKILL, so who ends a sandbox calls
  * cgroup_release_dying(). The warden is in no slice, and never frozen.

@@ -280,7 +280,10 @@ static enum mark find_mark(const char *marks, const char *property)
 	return MARK_NONE;
 }
 
-/* Before systemd is asked: a mark too many lifts what is not there, one too few would leave a limit. */
+/*
+ * Before systemd is asked for a limit, and after it has lifted one: a mark too many lifts what is not there,
+ * one too few would leave a limit.
+ */
 static int write_marks(uint32_t uid, const enum mark marks[PLAN_LIMITS], struct failure *reterr)
 {
 	char path[96], temporary[112], text[PLAN_LIMITS * 32];
@@ -323,6 +326,8 @@ struct order {
 	char properties[PLAN_LIMITS][PROPERTY_MAX];
 	size_t limits; /* how many of them */
 	bool wanted[PLAN_LIMITS]; /* are set, and to be read back */
+	enum mark marks[PLAN_LIMITS];
+	bool lifts; /* some of those that are marked as set */
 	char login_scope[80], login_pid[16];
 	char sandbox_scope[80], sandbox_pids[32], before[256];
 };
@@ -347,7 +352,6 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	char marks[1024], held[CGROUP_VALUE_MAX];
-	enum mark marked[PLAN_LIMITS] = {MARK_NONE};
 	bool remark = false;
 	_close_ int slice_fd = open_slice(set);
 
@@ -357,12 +361,11 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 		enum mark was = find_mark(marks, properties[i]);
 
 		order->wanted[i] = plan->limits[i].set;
-		marked[i] = plan->limits[i].set ? MARK_SET : was;
+		order->marks[i] = plan->limits[i].set ? MARK_SET : was;
+		remark |= was != order->marks[i];
 		if (!plan->limits[i].set && was != MARK_SET)
 			continue;
-		if (!plan->limits[i].set)
-			marked[i] = MARK_LIFTED;
-		remark |= was != marked[i];
+		order->lifts |= !plan->limits[i].set;
 		if (plan->limits[i].set && limit_holds(slice_fd, plan, kind, held))
 			continue;
 		int r = cgroup_systemd_property(plan, kind, page_size,
@@ -372,7 +375,21 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 			return r;
 		add(order, order->properties[order->limits++]);
 	}
-	return remark ? write_marks(set->uid, marked, reterr) : 0;
+	return remark ? write_marks(set->uid, order->marks, reterr) : 0;
+}
+
+/* systemd has done what it was told; what is not noted is lifted once more. */
+static void note_lifted(const struct cgroup_set *set, struct order *order)
+{
+	struct failure ignored;
+
+	if (!order->lifts)
+		return;
+	for (int i = 0; i < PLAN_LIMITS; i++) {
+		if (order->marks[i] == MARK_SET && !order->wanted[i])
+			order->marks[i] = MARK_LIFTED;
+	}
+	(void)write_marks(set->uid, order->marks, &ignored);
 }
 
 /* Wait until the kernel holds what systemd was told. */
@@ -431,6 +448,8 @@ int cgroup_systemd_limit(const struct cgroup_set *set, const struct plan *plan, 
 
 	if (r == 0 && order.limits > 0)
 		r = cgroup_agent_run(order.arguments, deadline_ms, reterr);
+	if (r == 0)
+		note_lifted(set, &order);
 	return r < 0 ? r : await_limits(set, plan, &order, deadline_ms, reterr);
 }
 
@@ -482,6 +501,8 @@ int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
 	order_scopes(login, in_place, &order);
 	if (login->warden > 0 || !in_place || order.limits > 0)
 		r = cgroup_agent_run(order.arguments, login->deadline_ms, reterr);
+	if (r == 0)
+		note_lifted(set, &order);
 	if (r == 0)
 		r = await_limits(set, plan, &order, login->deadline_ms, reterr);
 	if (r == 0)

@@ -208,7 +208,9 @@ struct which {
 
 bool registry_is_manager(const char *name)
 {
-	return name[strlen(name) - 1] == 'm';
+	struct registry_id parsed;
+
+	return registry_id_parse(name, &parsed) && parsed.manager;
 }
 
 uint64_t registry_root(const char *id)

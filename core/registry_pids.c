@@ -69,9 +69,11 @@ void registry_translate(pid_t warden_pid, int32_t *const pids[], size_t count)
 	uint64_t pid;
 
 	(void)snprintf(name, sizeof(name), "%d", warden_pid);
-	if (warden_pid > 0 && (!read_process(name, &warden) || warden.depth < 2))
+	bool readable = warden_pid > 0 && read_process(name, &warden);
+
+	if (readable && warden.depth < 2)
 		return;
-	DIR *proc = warden_pid > 0 ? opendir("/proc") : NULL;
+	DIR *proc = readable ? opendir("/proc") : NULL;
 	_free_ int32_t *found = calloc(count + 1, sizeof(*found));
 
 	while (proc && found && (entry = readdir(proc))) {

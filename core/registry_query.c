@@ -357,12 +357,10 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 	_free_ struct session_record *sessions = NULL;
 	struct message_sessions part = {.count = 0};
 	size_t count = 0;
-
 	int r;
 
 	do {
 		r = query_part(uid, id, (uint32_t)count, deadline_ms, &part, reterr);
-
 		if (r < 0)
 			return r;
 		struct session_record *more =

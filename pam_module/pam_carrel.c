@@ -12,7 +12,9 @@
 #include <security/pam_modutil.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -43,16 +45,21 @@ static const char *item(pam_handle_t *pamh, int type)
 
 /*
  * sudo takes PAM_SESSION_ERR, and that alone, for a session that it can do without, and runs the command
- * unconfined; any other error ends it.
+ * unconfined; any other error ends it. Its name is that of its file: argv[0] is the user's to choose, and
+ * the service the admin's (pam_service in sudoers). Who can't be told from it is treated as it.
  */
-static int refusal_code(pam_handle_t *pamh)
+static bool is_sudo(pam_handle_t *pamh)
 {
 	const char *service = item(pamh, PAM_SERVICE);
+	char path[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
-	return strncmp(program_invocation_short_name, "sudo", 4) == 0 ||
-			       (service && strncmp(service, "sudo", 4) == 0)
-		       ? PAM_SYSTEM_ERR
-		       : PAM_SESSION_ERR;
+	if (len < 0 || (service && strncmp(service, "sudo", 4) == 0))
+		return true;
+	path[len] = '\0';
+	const char *slash = strrchr(path, '/');
+
+	return !slash || strncmp(slash + 1, "sudo", 4) == 0;
 }
 
 /* One line for the log, one sentence without detail for the user. */
@@ -77,7 +84,7 @@ static int refuse(pam_handle_t *pamh, int flags, const struct options *options, 
 			(void)pam_error(pamh, "Your session could not be set up safely and was "
 					      "refused; please tell the administrator.");
 	}
-	return refusal_code(pamh);
+	return is_sudo(pamh) ? PAM_SYSTEM_ERR : PAM_SESSION_ERR;
 }
 
 /* NSS is asked for the groups while the helper comes up. */

@@ -42,7 +42,16 @@ expect_fail sudo -n -u "$USER_A" echo ran
 [ -z "$OUT" ] || fail_ "$(said)"
 expect_grep 'open: PAM_SYSTEM_ERR' steps start="sudo:$USER_A" open end
 expect_ok sudo -n -u root true
+# Nor under another service, which is the admin's choice, and another argv[0], which is the user's.
+pam_write carrel-other "$(pam_line)"
+printf 'Defaults pam_service=carrel-other\nroot ALL=(ALL:ALL) ALL\n' >"$SCRATCH/sudoers"
+chmod 440 "$SCRATCH/sudoers"
+mount --bind "$SCRATCH/sudoers" /etc/sudoers
+expect_fail bash -c "exec -a other sudo -n -u $USER_A echo ran"
+[ -z "$OUT" ] || fail_ "$(said)"
 policy_write '[default]' 'pids_max = 200' 'memory_max = 256M' 'oom_score_adj = 55'
+expect_confined bash -c "exec -a other sudo -n -u $USER_A readlink /proc/self/ns/pid"
+umount /etc/sudoers
 
 case_ "su -c keeps the cwd and the environment"
 mkdir -m 755 "$SCRATCH/here"
