@@ -151,7 +151,10 @@ fi
 
 case_ "screen inside: two windows, and left"
 if need screen; then
-	multiplexer "export SCREENDIR=\$HOME/.screen; PS1='inside> ' screen -c /dev/null bash --norc" '\001c\001w' '1.*bash' 'exit\n' 'inside> ' 'exit\n' 'terminating'
+	# What is waited for must not be on the terminal before: the end of the second window is the first one's beginning.
+	multiplexer "export SCREENDIR=\$HOME/.screen; PS1='inside> ' screen -c /dev/null bash --norc" '\001c' \
+		'' 'echo "in-$WINDOW-now"\n' 'in-1-now' '\001w' '1\*\$ bash' 'exec echo "gone-$((40 + 2))"\n' 'gone-42' '' \
+		'' '' '' 'echo "in-$WINDOW-now"\n' 'in-0-now' 'exit\n' 'terminating'
 fi
 
 case_ "mosh: by itself its server ends with the login; with pam_carrel and on_logout = linger it stays"
