@@ -12,6 +12,7 @@
 #include "core/sys.h"
 
 #define DEADLINE_MS 5000
+#define END_MS 1000 /* after its output */
 
 static _Noreturn void exec_program(char *const argv[], int output)
 {
@@ -25,30 +26,31 @@ static _Noreturn void exec_program(char *const argv[], int output)
 	_exit(1);
 }
 
-/* Everything until the pipe's end, the deadline or the size; how much, or -1. */
+/* Everything until the pipe's end; what does not fit is read and dropped. How much is there, or -1. */
 static ssize_t drain(int fd, char *text, size_t size)
 {
 	int64_t deadline = sys_now_ms() + DEADLINE_MS;
+	char rest[4096];
 	size_t used = 0;
 	ssize_t n;
 
-	while (used < size - 1) {
+	do {
+		bool full = used == size - 1;
+
 		if (sys_wait_readable(fd, deadline) <= 0)
 			return -1;
-		n = read(fd, text + used, size - 1 - used);
+		n = full ? read(fd, rest, sizeof(rest)) : read(fd, text + used, size - 1 - used);
 		if (n < 0)
 			return -1;
-		if (n == 0)
-			break;
-		used += (size_t)n;
-	}
+		used += full ? 0 : (size_t)n;
+	} while (n > 0);
 	text[used] = '\0';
 	return (ssize_t)used;
 }
 
 bool ask_program(char *const argv[], char *text, size_t size)
 {
-	_close_ int in = -1, out = -1;
+	_close_ int in = -1, out = -1, pidfd = -1;
 	int ends[2], status = -1;
 	ssize_t length;
 	pid_t pid;
@@ -63,8 +65,9 @@ bool ask_program(char *const argv[], char *text, size_t size)
 	if (pid == 0)
 		exec_program(argv, out);
 	close_fd(&out);
+	pidfd = sys_pidfd_open(pid);
 	length = drain(in, text, size);
-	if (length < 0)
+	if (length < 0 || pidfd < 0 || sys_wait_readable(pidfd, sys_now_ms() + END_MS) <= 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

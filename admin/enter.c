@@ -250,8 +250,7 @@ static int go(struct enter *enter, int *ret_status, struct failure *reterr)
 		r = failure_set(reterr, errno, "let the command begin");
 	close_fd(&door);
 	if (r < 0) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		(void)enter_reap(pid);
 		return r;
 	}
 	return pty_relay_run(&enter->relay, pid, ret_status, reterr);

@@ -35,4 +35,7 @@ struct enter {
  */
 int enter_fork(const struct enter *enter, pid_t *ret_pid, int *ret_door, struct failure *reterr);
 
+/* Reap a child that is about to end, or is being killed. -ETIME: something holds it, and it is left to end. */
+int enter_reap(pid_t pid);
+
 #endif

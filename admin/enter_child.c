@@ -19,6 +19,7 @@
 #define NOT_FOUND 127 /* as shells have it */
 #define NOT_EXECUTABLE 126
 #define GUIDE_WAIT_MS 10000
+#define KILLED_WAIT_MS 2000 /* who is frozen by cgroup v1 does not even die */
 
 /* Inside ------------------------------------------------------------------------------------- */
 
@@ -134,8 +135,11 @@ static _Noreturn void be_guide(const struct enter *enter, int door, int report_f
 
 	if (go_in(enter, &report.failure) == 0) {
 		report.pid = sys_clone3(&args);
-		if (report.pid == 0)
+		if (report.pid == 0) {
+			/* As for the door: the guide's death is the end of it. */
+			(void)close(report_fd);
 			be_inside(enter, door);
+		}
 		if (report.pid < 0)
 			(void)failure_set(&report.failure, errno, "fork into the sandbox");
 	}
@@ -159,22 +163,35 @@ static int fork_guide(const struct enter *enter, const int door[2], const int re
 	return 0;
 }
 
+int enter_reap(pid_t pid)
+{
+	_close_ int pidfd = sys_pidfd_open(pid);
+
+	if (pidfd < 0 || sys_wait_readable(pidfd, sys_now_ms() + KILLED_WAIT_MS) <= 0)
+		return -ETIME;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
 /*
  * The guide's word, and its end. It is in the user's cgroups by then: what limits or freezes those holds it
- * as well, and must not hold the admin, whose signals are blocked here.
+ * as well, and must not hold the admin, whose signals are blocked here. So it is waited for until the
+ * deadline, killed, and then left to itself: whom it has made by then finds the door closed.
  */
 static int hear(int report_fd, pid_t guide, pid_t *ret_pid, struct failure *reterr)
 {
 	struct report report;
+	ssize_t got = -1;
 	bool late = sys_wait_readable(report_fd, sys_now_ms() + GUIDE_WAIT_MS) <= 0;
 
 	if (late)
 		(void)kill(guide, SIGKILL); /* our child, not reaped yet */
-	ssize_t got = read(report_fd, &report, sizeof(report));
-
-	while (waitpid(guide, NULL, 0) < 0 && errno == EINTR)
-		;
-	if (late && got != (ssize_t)sizeof(report))
+	else
+		got = read(report_fd, &report, sizeof(report));
+	if (enter_reap(guide) < 0 && !late)
+		late = kill(guide, SIGKILL) == 0 && enter_reap(guide) < 0;
+	if (late)
 		return failure_say(
 			reterr, ETIME,
 			"the process on its way in was held for %d s by the user's limits",

@@ -19,7 +19,7 @@
 
 #define HELPER CARREL_LIBEXEC "/carrel-session"
 #define WAIT_MS 10000
-#define HUNG_WAIT_MS 2000 /* for a warden that does not answer */
+#define HUNG_WAIT_MS 2000 /* for wardens that do not answer, all of them together */
 
 struct victim {
 	const struct message_info *info;
@@ -106,7 +106,7 @@ static int say_left(const struct victim *victims, size_t count, struct failure *
  */
 static int end_all(struct victim *victims, size_t count, struct failure *reterr)
 {
-	int64_t deadline_ms = sys_now_ms() + WAIT_MS;
+	int64_t deadline_ms = sys_now_ms() + WAIT_MS, hung_ms = sys_now_ms() + HUNG_WAIT_MS;
 	bool killed = false;
 	size_t left;
 
@@ -122,8 +122,7 @@ static int end_all(struct victim *victims, size_t count, struct failure *reterr)
 		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGCONT);
 	}
 	for (size_t i = 0; i < count; i++) {
-		if (!victims[i].silent ||
-		    wait_for(&victims[i], 1, sys_now_ms() + HUNG_WAIT_MS) == 0)
+		if (!victims[i].silent || wait_for(&victims[i], 1, hung_ms) == 0)
 			continue;
 		killed = true;
 		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGKILL);

@@ -46,7 +46,8 @@ static int accept_policy(struct policy **ret_policy, struct policy_errors *error
 	if (r == 0 && errors->count > 0)
 		r = -EINVAL;
 	if (r == 0)
-		r = policy_store_write(CARREL_STATE, &sources, reterr);
+		r = policy_store_write_until(CARREL_STATE, &sources, sys_now_ms() + LOCK_WAIT_MS,
+					     reterr);
 	policy_sources_free(&sources);
 	if (errors->count > 0)
 		r = failure_say(reterr, EINVAL,

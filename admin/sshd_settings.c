@@ -174,8 +174,7 @@ int sshd_settings_read_files(const char *root, struct sshd_settings *ret_setting
 
 /* Asking -------------------------------------------------------------------------------------- */
 
-/* true: sshd told, and `settings` has it. */
-static bool ask(const char *program, struct sshd_settings *settings)
+bool sshd_settings_ask(const char *program, struct sshd_settings *settings)
 {
 	char *const argv[] = {(char *)program, (char *)"-T", NULL};
 	_free_ char *text = malloc(DUMP_MAX);
@@ -197,7 +196,7 @@ int sshd_settings_read(struct sshd_settings *ret_settings, struct failure *reter
 		set_defaults(ret_settings);
 		return 0;
 	}
-	if (ask(program, ret_settings))
+	if (sshd_settings_ask(program, ret_settings))
 		return 0;
 	return sshd_settings_read_files("", ret_settings, reterr);
 }

@@ -20,6 +20,9 @@ struct sshd_settings {
 /* Ask the sshd of this host; where it does not answer within seconds, read its files. */
 int sshd_settings_read(struct sshd_settings *ret_settings, struct failure *reterr);
 
+/* What `PROGRAM -T` tells, however much that is. false: it failed, or took too long. */
+bool sshd_settings_ask(const char *program, struct sshd_settings *settings);
+
 /* The output of `sshd -T`. Pure. */
 void sshd_settings_parse(const char *text, struct sshd_settings *settings);
 

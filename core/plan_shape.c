@@ -11,6 +11,16 @@ static uint64_t add_text(uint64_t hash, const char *text)
 	return text ? pod_hash(hash, text, strlen(text) + 1) : pod_hash(hash, "\1", 1);
 }
 
+/* Whose the private directories are, and where they are kept. */
+static uint64_t add_store(uint64_t hash, const struct plan *plan, enum plan_step_kind kind)
+{
+	uint64_t scope = plan->tmp_scope;
+
+	if (kind == STEP_TMPFS || kind == STEP_TMP_DISK)
+		hash = pod_hash(hash, &scope, sizeof(scope));
+	return kind == STEP_TMP_DISK ? add_text(hash, plan->tmp_root) : hash;
+}
+
 uint64_t plan_shape(const struct plan *plan)
 {
 	uint64_t numbers[] = {
@@ -26,6 +36,7 @@ uint64_t plan_shape(const struct plan *plan)
 		hash = pod_hash(hash, kind, sizeof(kind));
 		hash = add_text(hash, plan->steps[i].target);
 		hash = add_text(hash, plan->steps[i].source);
+		hash = add_store(hash, plan, plan->steps[i].kind);
 	}
 	return hash;
 }

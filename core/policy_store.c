@@ -5,16 +5,19 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/sys.h"
 #include "core/trusted_file.h"
 
 #define STORED "policy"
 #define STORED_NEW "policy.new"
+#define PAUSE_MS 10
 #define FIRST_LINE "carrel policy 1\n"
 #define LAST_LINE_SIZE (sizeof("end 0123456789abcdef\n") - 1)
 /* A drop-in's name is a path, and a name below it. */
@@ -268,6 +271,7 @@ static int write_all(int fd, const char *bytes, size_t size, struct failure *ret
 	return 0;
 }
 
+/* 1: another process is writing. */
 static int replace(int state_fd, const char *bytes, size_t size, struct failure *reterr)
 {
 	/* The lock lasts until the new name is durable: it goes with this descriptor. */
@@ -275,7 +279,7 @@ static int replace(int state_fd, const char *bytes, size_t size, struct failure 
 	int r;
 
 	if (fd == -EWOULDBLOCK)
-		return 0;
+		return 1;
 	if (fd < 0)
 		return fd;
 	r = write_all(fd, bytes, size, reterr);
@@ -302,8 +306,8 @@ static int open_state(const char *state_dir, struct failure *reterr)
 	return trusted_open_directory(AT_FDCWD, state_dir, state_dir, reterr);
 }
 
-int policy_store_write(const char *state_dir, const struct policy_sources *sources,
-		       struct failure *reterr)
+static int store(const char *state_dir, const struct policy_sources *sources,
+		 struct failure *reterr)
 {
 	_close_ int fd = open_state(state_dir, reterr);
 	_free_ char *bytes = NULL;
@@ -312,7 +316,31 @@ int policy_store_write(const char *state_dir, const struct policy_sources *sourc
 
 	if (r == 0 && !is_stored(fd, bytes, size))
 		r = replace(fd, bytes, size, reterr);
-	return r < 0 ? failure_wrap(reterr, "store the accepted policy in %s", state_dir) : 0;
+	return r < 0 ? failure_wrap(reterr, "store the accepted policy in %s", state_dir) : r;
+}
+
+int policy_store_write(const char *state_dir, const struct policy_sources *sources,
+		       struct failure *reterr)
+{
+	int r = store(state_dir, sources, reterr);
+
+	return r < 0 ? r : 0;
+}
+
+int policy_store_write_until(const char *state_dir, const struct policy_sources *sources,
+			     int64_t deadline_ms, struct failure *reterr)
+{
+	int r;
+
+	while ((r = store(state_dir, sources, reterr)) > 0) {
+		if (sys_now_ms() >= deadline_ms)
+			return failure_say(reterr, EBUSY,
+					   "store the accepted policy in %s: another process is "
+					   "storing one all the while",
+					   state_dir);
+		(void)poll(NULL, 0, PAUSE_MS);
+	}
+	return r;
 }
 
 void policy_store_sweep(const char *state_dir)

@@ -13,6 +13,8 @@
 #ifndef CARREL_POLICY_STORE_H
 #define CARREL_POLICY_STORE_H
 
+#include <stdint.h>
+
 #include "core/policy_file.h"
 
 /*
@@ -21,6 +23,10 @@
  */
 int policy_store_write(const char *state_dir, const struct policy_sources *sources,
 		       struct failure *reterr);
+
+/* The same, but another writer, who may have an older policy, is waited for; -EBUSY at the deadline. */
+int policy_store_write_until(const char *state_dir, const struct policy_sources *sources,
+			     int64_t deadline_ms, struct failure *reterr);
 
 /* -ENOENT: none was stored yet. -EINVAL: it is damaged. */
 int policy_store_read(const char *state_dir, struct policy_sources *ret_sources,

@@ -15,7 +15,7 @@
 
 #include "core/failure.h"
 
-#define SCAN_LINE_MAX 1000 /* characters in a line, CONTRACT: "a line over 1000 characters" */
+#define SCAN_LINE_MAX 1000 /* characters in a line, as carrel.conf(5) says */
 #define SCAN_ENTRIES_MAX 4096 /* sections and keys of one file together */
 
 enum scan_kind { SCAN_SECTION, SCAN_KEY };

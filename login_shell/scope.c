@@ -43,7 +43,11 @@ struct library {
 	__typeof__(&sd_bus_new) new;
 	__typeof__(&sd_bus_set_address) set_address;
 	__typeof__(&sd_bus_start) start;
-	__typeof__(&sd_bus_flush_close_unref) close;
+	__typeof__(&sd_bus_is_ready) is_ready;
+	__typeof__(&sd_bus_process) process;
+	__typeof__(&sd_bus_wait) wait;
+	__typeof__(&sd_bus_close) close;
+	__typeof__(&sd_bus_unref) drop;
 	__typeof__(&sd_bus_message_new_method_call) new_call;
 	__typeof__(&sd_bus_message_append) append;
 	__typeof__(&sd_bus_message_open_container) open;
@@ -64,7 +68,11 @@ static int load(struct library *ret_library, struct failure *reterr)
 		{(void **)&ret_library->new, "sd_bus_new"},
 		{(void **)&ret_library->set_address, "sd_bus_set_address"},
 		{(void **)&ret_library->start, "sd_bus_start"},
-		{(void **)&ret_library->close, "sd_bus_flush_close_unref"},
+		{(void **)&ret_library->is_ready, "sd_bus_is_ready"},
+		{(void **)&ret_library->process, "sd_bus_process"},
+		{(void **)&ret_library->wait, "sd_bus_wait"},
+		{(void **)&ret_library->close, "sd_bus_close"},
+		{(void **)&ret_library->drop, "sd_bus_unref"},
 		{(void **)&ret_library->new_call, "sd_bus_message_new_method_call"},
 		{(void **)&ret_library->append, "sd_bus_message_append"},
 		{(void **)&ret_library->open, "sd_bus_message_open_container"},
@@ -85,6 +93,33 @@ static int load(struct library *ret_library, struct failure *reterr)
 	return 0;
 }
 
+/* Not flushed: with a manager that hangs that would take as long as it does. */
+static void disconnect(const struct library *lib, sd_bus *bus)
+{
+	lib->close(bus);
+	(void)lib->drop(bus);
+}
+
+/* The greeting, which sd_bus_call(3) would wait for before its own timeout begins. */
+static int greet(const struct library *lib, sd_bus *bus)
+{
+	int64_t deadline_ms = sys_now_ms() + DEADLINE_MS;
+	int r;
+
+	while ((r = lib->is_ready(bus)) == 0) {
+		int64_t left_ms = deadline_ms - sys_now_ms();
+
+		if (left_ms <= 0)
+			return -ETIME;
+		r = lib->process(bus, NULL);
+		if (r == 0)
+			r = lib->wait(bus, (uint64_t)left_ms * 1000);
+		if (r < 0 && r != -EINTR)
+			return r;
+	}
+	return r < 0 ? r : 0;
+}
+
 /* The manager's own socket: no bus daemon is needed. */
 static int connect_to(const struct library *lib, uint32_t uid, sd_bus **ret_bus,
 		      struct failure *reterr)
@@ -99,9 +134,11 @@ static int connect_to(const struct library *lib, uint32_t uid, sd_bus **ret_bus,
 		r = lib->set_address(bus, address);
 	if (r >= 0)
 		r = lib->start(bus);
+	if (r >= 0)
+		r = greet(lib, bus);
 	if (r < 0) {
 		if (bus)
-			lib->close(bus);
+			disconnect(lib, bus);
 		return failure_set(reterr, -r, "reach the user's systemd manager");
 	}
 	*ret_bus = bus;
@@ -220,7 +257,7 @@ int scope_enter(const struct plan *plan, uint32_t uid, struct failure *reterr)
 	if (r < 0)
 		return r;
 	r = start_scope(&lib, bus, name, plan, reterr);
-	lib.close(bus);
+	disconnect(&lib, bus);
 	return r < 0 ? r : await_scope(name, plan, reterr);
 }
 

@@ -190,7 +190,9 @@ static void await_output_end(const struct supervisor *supervisor)
 	if (supervisor->outputs.inodes[0] == 0 && supervisor->outputs.inodes[1] == 0)
 		return;
 	watched_signals(&watched);
+	/* What ends nobody by default does not end this. */
 	(void)sigdelset(&watched, SIGCHLD);
+	(void)sigdelset(&watched, SIGWINCH);
 	while (getppid() == supervisor->parent && somebody_holds_output(&supervisor->outputs)) {
 		struct timespec pause = {.tv_sec = 0, .tv_nsec = pause_ms * 1000000};
 

@@ -59,4 +59,6 @@ must_fail expect_file /nowhere
 must_fail expect_nofile /tmp
 must_fail expect_log "never logged $$"
 must_fail expect_blocked "$USER_A" false
+must_fail expect_denied true
+must_fail expect_denied sh -c 'exit 254'
 [ -z "$missed" ] || fail_ "did not fail: $missed"

@@ -137,13 +137,14 @@ run_ ssh_in "$USER_A" 'echo $$'
 expect_blocked "$USER_A" ls -d /proc/1
 policy_write '[default]' 'proc = own'
 expect_output carrel-init ssh_in "$USER_A" cat /proc/1/comm
-expect_fail ssh_in "$USER_A" ls /proc/1/fd/
+expect_denied ssh_in "$USER_A" ls /proc/1/fd/
 policy_default
 
 case_ "own ipc: System V objects, queues, /dev/mqueue"
 queue=$(ssh_out "$USER_A" ipcmk -Q | tr -dc 0-9)
 expect_grep "^0x[0-9a-f]+ +$queue " ssh_out "$USER_A" ipcs -q
 expect_nogrep "^0x[0-9a-f]+ +$queue " ssh_in "$USER_A" ipcs -q
+expect_grep 'Message Queues' echo "$OUT"
 ipcrm -q "$queue"
 if [ -d /dev/mqueue ]; then
 	touch /dev/mqueue/of-the-host
@@ -268,7 +269,7 @@ rm -rf /tmp/.X11-unix
 case_ "an X11 directory that is not root's is not trusted"
 ssh_out "$USER_B" 'mkdir -m 1777 /tmp/.X11-unix; touch /tmp/.X11-unix/trap'
 expect_ok ssh_in "$USER_A" true
-expect_fail ssh_in "$USER_A" ls /tmp/.X11-unix/trap
+expect_denied ssh_in "$USER_A" ls /tmp/.X11-unix/trap
 rm -rf /tmp/.X11-unix
 
 case_ "read_only"
@@ -361,7 +362,7 @@ cp /etc/pam.d/su "$SCRATCH/su.pam"
 pam_write su
 expect_output "$USER_B" ssh_in "$USER_A" su "$USER_B" -c "'id -un'"
 expect_output 0 ssh_in "$USER_A" su root -c "'id -u'"
-expect_fail ssh_in "$USER_A" su root -c "'mount -t tmpfs x /mnt'"
+expect_denied ssh_in "$USER_A" su root -c "'mount -t tmpfs x /mnt'"
 cp "$SCRATCH/su.pam" /etc/pam.d/su
 expect_equal "$(ssh_out "$USER_A" 'sed -n "s/^CapBnd:.//p" /proc/self/status')" \
 	"$(sed -n 's/^CapBnd:.//p' /proc/self/status)" "bounding set outside"
@@ -428,6 +429,25 @@ mount -t tmpfs check-later "$SCRATCH/later"
 expect_nogrep check-later session_do one cat /proc/mounts
 umount "$SCRATCH/later"
 session_end one
+policy_default
+
+# What carrel.conf(5) says of read_only, and does not have to say of hide.
+case_ "... and what is mounted later where a path is read-only, or hidden"
+mkdir -p "$SCRATCH/fixed/later" "$SCRATCH/hidden/later"
+for propagation in slave private; do
+	policy_write '[host]' "mount_propagation = $propagation" '[default]' "read_only = $SCRATCH/fixed" "hide = $SCRATCH/hidden"
+	session_start one in "$USER_A"
+	for dir in fixed/later hidden/later hidden; do mount -t tmpfs -o mode=1777 check-later "$SCRATCH/$dir"; done
+	expect_denied session_do one ": >$SCRATCH/fixed/file"
+	case $propagation in
+	slave) expect_ok session_do one ": >$SCRATCH/fixed/later/file" ;;
+	private) expect_denied session_do one ": >$SCRATCH/fixed/later/file" ;;
+	esac
+	expect_denied session_do one "ls $SCRATCH/hidden"
+	expect_denied session_do one ": >$SCRATCH/hidden/file"
+	umount "$SCRATCH/fixed/later" "$SCRATCH/hidden" "$SCRATCH/hidden/later"
+	session_end one
+done
 policy_default
 
 case_ "logout ends it: no sandbox, and one line in the log"

@@ -162,7 +162,7 @@ elif [ -z "$CPUSET" ]; then
 else
 	policy_write '[default]' 'cpus = 1'
 	expect_output "Cpus_allowed_list:	1" ssh_in "$USER_A" grep Cpus_allowed_list /proc/self/status
-	expect_fail ssh_in "$USER_A" taskset -p -c 0 0
+	expect_denied ssh_in "$USER_A" taskset -p -c 0 0
 	run_ ssh_in "$USER_A" "taskset -c 0,1 grep Cpus_allowed_list /proc/self/status"
 	expect_equal "$OUT" "Cpus_allowed_list:	1" "after taskset"
 	# A CPU that the machine lacks can't be granted.
@@ -181,7 +181,7 @@ kb=${OUT##*kb: }
 [ "$kb" -ge $((8192 * 95 / 100)) ] && [ "$kb" -le 8192 ] || fail_ "$kb kB fit into tmp_size = 8M"
 # Full is full for each of them, and what is freed in one can be used in another.
 for dir in /tmp /var/tmp /dev/shm; do
-	expect_fail session_do s "dd if=/dev/zero of=$dir/more bs=64k count=1"
+	expect_denied session_do s "dd if=/dev/zero of=$dir/more bs=64k count=1"
 done
 expect_ok session_do s "rm /tmp/a && dd if=/dev/zero of=/dev/shm/more bs=64k count=8"
 expect_output "8M" session_do s "df --output=size -h /tmp | tail -1 | tr -d ' ' | sed 's/\\.0//'"
@@ -195,7 +195,7 @@ grep -q 'No space left' <<<"$OUT" || fail_ "not ENOSPC: $(said)"
 links=${OUT##*links: }
 [ "$links" -ge 475 ] && [ "$links" -le 500 ] || fail_ "$links links fit into tmp_inodes = 500"
 for dir in /tmp /var/tmp /dev/shm; do
-	expect_fail session_do s ": >$dir/more"
+	expect_denied session_do s ": >$dir/more"
 done
 session_end s
 

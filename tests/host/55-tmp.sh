@@ -12,7 +12,7 @@ session_start other in "$USER_B"
 for dir in /tmp /var/tmp /dev/shm; do
 	session_do one "echo from-one >$dir/one"
 	expect_output from-one session_do two cat "$dir/one"
-	expect_fail session_do other ls "$dir/one"
+	expect_denied session_do other ls "$dir/one"
 	expect_output "" session_do other ls -A "$dir"
 	expect_nofile "$dir/one"
 	expect_output "1777 root root" session_do two stat -c "'%a %U %G'" "$dir"
@@ -96,7 +96,7 @@ policy_write '[default]' 'tmp_size = 8M' 'tmp_inodes = 100'
 session_start one in "$USER_A"
 session_start two in "$USER_A"
 session_do one "head -c 6M /dev/zero >/tmp/six"
-expect_fail session_do two "head -c 4M /dev/zero >/dev/shm/four"
+expect_denied session_do two "head -c 4M /dev/zero >/dev/shm/four"
 session_do two "rm /dev/shm/four"
 policy_write '[default]' 'tmp_size = 16M' 'tmp_inodes = 200'
 session_start three in "$USER_A"
@@ -118,7 +118,7 @@ policy_write '[default]' 'tmp_noexec = yes'
 session_start four in "$USER_A"
 session_do one "cp /bin/true /tmp/t"
 expect_ok session_do one /tmp/t
-expect_fail session_do four /tmp/t
+expect_denied session_do four /tmp/t
 policy_default
 expect_ok ssh_in "$USER_A" /tmp/t
 for i in one two three four; do session_end $i; done
@@ -129,7 +129,7 @@ touch /tmp/.X11-unix/X79
 session_start one in "$USER_A"
 session_start two in "$USER_A"
 expect_output X79 session_do two ls /tmp/.X11-unix
-expect_fail session_do one rm -rf /tmp/.X11-unix
+expect_denied session_do one rm -rf /tmp/.X11-unix
 expect_output X79 ssh_in "$USER_A" ls /tmp/.X11-unix
 session_end one
 session_end two
@@ -237,8 +237,8 @@ for dir in /tmp /var/tmp /dev/shm; do
 	expect_output "1777 root root" session_do two stat -c "'%a %U %G'" "$dir"
 	expect_grep "nosuid,nodev" session_do two grep "' $dir '" /proc/mounts
 done
-expect_fail session_do one ls "$disk_root"
-expect_fail session_do one ls "$disk_root/$UID_A/shared"
+expect_denied session_do one ls "$disk_root"
+expect_denied session_do one ls "$disk_root/$UID_A/shared"
 expect_output from-one cat "$disk_root/$UID_A/shared/tmp/one"
 expect_equal "$(stat -c '%a %U' "$disk_root/$UID_A" "$disk_root/$UID_A/shared" | tr '\n' ' ')" "700 root 700 root " modes
 expect_output from-one "$CARREL" run --user "$USER_A" -- cat /var/tmp/one

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What an attacker sees of others: THREATS "See". A attacks; B is logged in through both sshds, so
+# What an attacker sees of others: the attack cases "See". A attacks; B is logged in through both sshds, so
 # that nothing is hidden just because B is.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 . "$CHECK_SOURCE/tests/host/attack_lib.sh"

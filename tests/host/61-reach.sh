@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What an attacker reaches of others: THREATS "Reach". A attacks; the victims are B (a process, IPC
+# What an attacker reaches of others: the attack cases "Reach". A attacks; the victims are B (a process, IPC
 # objects that are open to everybody) and A itself in another login: what the uids alone would protect
 # already can be seen there to be out of reach altogether.
 . "$CHECK_SOURCE/tests/host/lib.sh"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What an attacker takes away from others: THREATS "Starve". A takes as much as it gets, B logs in all
+# What an attacker takes away from others: the attack cases "Starve". A takes as much as it gets, B logs in all
 # the while, which must take less than 2 s. Outside, A gets more than the policy grants (bounded by the
 # attack programs, so that this machine survives it); inside it does not.
 . "$CHECK_SOURCE/tests/host/lib.sh"
@@ -92,7 +92,7 @@ session_start full "$ATTACK_IN" "$USER_A"
 expect_status 1 session_do full "$STARVE fill 65536 /tmp/f /var/tmp/f /dev/shm/f"
 expect_grep 'No space left' printf '%s' "$OUT"
 expect_output next ssh_in "$USER_A" 'echo next'
-expect_fail ssh_in "$USER_A" 'head -c 100000 /dev/zero >/tmp/next'
+expect_denied ssh_in "$USER_A" 'head -c 100000 /dev/zero >/tmp/next'
 expect_output next ssh_in "$USER_A" 'rm /tmp/f && echo next >/tmp/next && cat /tmp/next'
 b_login
 session_do full 'rm -f /tmp/f /var/tmp/f /dev/shm/f' >/dev/null
@@ -111,7 +111,7 @@ session_start flood "$ATTACK_IN" "$USER_A"
 expect_status 1 session_do flood "$STARVE symlinks 3000 /tmp /dev/shm /var/tmp"
 expect_grep 'No space left' printf '%s' "$OUT"
 expect_output next ssh_in "$USER_A" 'echo next'
-expect_fail ssh_in "$USER_A" ': >/tmp/next'
+expect_denied ssh_in "$USER_A" ': >/tmp/next'
 expect_output next ssh_in "$USER_A" 'find /tmp -name "flood-*" -delete; echo next >/tmp/next && cat /tmp/next'
 b_login
 session_do flood 'find /tmp /dev/shm /var/tmp -name "flood-*" -delete' >/dev/null

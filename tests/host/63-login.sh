@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Attacks on the login itself: THREATS "Attack the login", those that need no fault injection.
+# Attacks on the login itself: the attack cases "Attack the login", those that need no fault injection.
 # Where there is no attack without something that sets sandboxes up, "outside" is a naive one: what a
 # script of twenty lines in place of ours would do.
 # timeout: 180

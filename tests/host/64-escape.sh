@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Ways out of the sandbox: THREATS "Escape". The aim is mostly a file of the host that the sandbox
+# Ways out of the sandbox: the attack cases "Escape". The aim is mostly a file of the host that the sandbox
 # covers: outside it is simply there, inside no way may lead to it.
 . "$CHECK_SOURCE/tests/host/lib.sh"
 . "$CHECK_SOURCE/tests/host/attack_lib.sh"
@@ -123,7 +123,7 @@ done
 run_ session_do trap_in "grep -E ' (/tmp|/var/tmp|/dev/shm|$SCRATCH/pub) .* tmpfs carrel ' /proc/self/mountinfo"
 [ "$(grep -c -E ' rw,nosuid,nodev' <<<"$OUT")" -ge 4 ] && ! grep -v -q -E ' rw,nosuid,nodev' <<<"$OUT" ||
 	fail_ "flags of the private directories: $(said)"
-[ $can_userns = 0 ] || expect_fail session_do trap_in 'unshare -Urm mknod /tmp/node c 1 5'
+[ $can_userns = 0 ] || expect_denied session_do trap_in 'unshare -Urm mknod /tmp/node c 1 5'
 session_end trap_out
 session_end trap_in
 
@@ -153,7 +153,7 @@ writable="for f in /proc/sysrq-trigger /proc/sys/kernel/core_pattern /proc/sys/k
 	/sys/module/kernel/parameters/panic /proc/1/oom_score_adj /proc/kcore /proc/kmem /dev/mem; do
 	[ ! -w \$f ] || echo \$f; done; find /proc/sys /sys -writable -type f ! -name ns_last_pid 2>/dev/null"
 # ns_last_pid has mode 0666, and write(2) asks for a capability.
-expect_fail ssh_to "$ATTACK_IN" "$USER_A" 'echo 7 >/proc/sys/kernel/ns_last_pid'
+expect_denied ssh_to "$ATTACK_IN" "$USER_A" 'echo 7 >/proc/sys/kernel/ns_last_pid'
 run_ ssh_to "$ATTACK_IN" "$USER_A" "out=\$($writable); echo \"ran:\$out\""
 expect_equal "$STATUS:$OUT" "0:ran:" "files that A may write to"
 if [ $can_userns = 1 ]; then

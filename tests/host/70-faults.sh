@@ -92,10 +92,25 @@ beside_kill()
 	done
 	[ "$FULL" != 1 ] || sweep -b "$@" -w helper -a kill
 }
+# Another session of A's, which lives, and has a file that its runs show at the end.
+hold_other()
+{
+	hold other start="$SERVICE:$USER_A" open "run=echo kept >/tmp/of-the-other" say=held "root=while [ ! -e $SCRATCH/enough ]; do sleep 0.2; done" \
+		"run=cat /tmp/of-the-other; grep -c /carrel.slice/ /proc/self/cgroup" close end
+	other=$HELD
+}
+end_other()
+{
+	touch "$SCRATCH/enough"
+	wait "$other"
+	expect_grep '^kept' cat "$SCRATCH/other"
+	expect_grep 'close: PAM_SUCCESS' cat "$SCRATCH/other"
+	expect_nothing_left
+	rm "$SCRATCH/enough"
+}
+
 case_ "the same beside a session that shares its /tmp: PID 1 visits that one"
-hold other start="$SERVICE:$USER_A" open "run=echo kept >/tmp/of-the-other" say=held "root=while [ ! -e $SCRATCH/enough ]; do sleep 0.2; done" \
-	"run=cat /tmp/of-the-other; grep -c /carrel.slice/ /proc/self/cgroup" close end
-other=$HELD
+hold_other
 # shellcheck disable=SC2046
 {
 	# The sweep after each kill takes its time where the user has another session.
@@ -105,18 +120,11 @@ other=$HELD
 	sweep -b -w init -a errno $(every 12) $(at_most 40)
 	sweep -b -w caller -a kill $(every 20)
 }
-touch "$SCRATCH/enough"
-wait "$other"
-expect_grep '^kept' cat "$SCRATCH/other"
-expect_grep 'close: PAM_SUCCESS' cat "$SCRATCH/other"
-expect_nothing_left
-rm "$SCRATCH/enough"
+end_other
 
 case_ "the same into a shared sandbox (instance = user), by a helper and without one"
 faults_policy 'oom_score_adj = 100' 'instance = user' 'sessions_max = 10'
-hold other start="$SERVICE:$USER_A" open "run=echo kept >/tmp/of-the-other" say=held "root=while [ ! -e $SCRATCH/enough ]; do sleep 0.2; done" \
-	"run=cat /tmp/of-the-other; grep -c /carrel.slice/ /proc/self/cgroup" close end
-other=$HELD
+hold_other
 # shellcheck disable=SC2046
 {
 	beside_kill -y "$POLICY"
@@ -126,12 +134,7 @@ other=$HELD
 	sweep -b -w caller -a kill $(every 20)
 	sweep -b -w caller -a errno $(every 20)
 }
-touch "$SCRATCH/enough"
-wait "$other"
-expect_grep '^kept' cat "$SCRATCH/other"
-expect_grep 'close: PAM_SUCCESS' cat "$SCRATCH/other"
-expect_nothing_left
-rm "$SCRATCH/enough"
+end_other
 faults_policy 'oom_score_adj = 100' 'hide_homes = yes' 'hide = /root /usr/share/doc' 'read_only = /opt'
 
 # --- the deadline

@@ -116,12 +116,17 @@ let_go()
 	rm -f "$SCRATCH"/held.*
 	held_pids=()
 }
-session_start hold in "$USER_A"
-held=$(session_do hold readlink /proc/self/ns/pid)
-join_once
-expect_helpers 1 "at the first of its service"
-join_once
-join_once
+# A sandbox that stays, and logins that join it: the first of its service by a helper, those after it without.
+first_joins()
+{
+	session_start hold in "$USER_A"
+	held=$(session_do hold readlink /proc/self/ns/pid)
+	join_once
+	expect_helpers 1 "at the first of its service"
+	join_once
+	join_once
+}
+first_joins
 expect_helpers 0 "at the next"
 join_once joins2
 expect_helpers 1 "of another service"
@@ -199,12 +204,7 @@ expect_end
 case_ "where sessions_max is set, a join needs no helper either, up to the limit"
 pod_policy 'sessions_max = 3' '[service apart]' 'namespaces = mount ipc'
 : >"$SCRATCH/started"
-session_start hold in "$USER_A"
-held=$(session_do hold readlink /proc/self/ns/pid)
-join_once
-expect_helpers 1 "at the first of its service"
-join_once
-join_once
+first_joins
 expect_helpers 0 "below the limit"
 # One in a sandbox of its own counts as well: two are two of three, three are all.
 hold_open apart

@@ -62,6 +62,7 @@ gone
 case_ "no runtime_max, no notice"
 policy_write '[default]'
 expect_nogrep 'carrel:' ssh_in "$USER_A" -tt 'sleep 1; echo done'
+expect_grep 'done' echo "$OUT"
 gone
 
 eater='python3 -c "import time; x = bytearray(200 << 20); time.sleep(9)"; sleep 1; echo after'

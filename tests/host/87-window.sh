@@ -52,6 +52,17 @@ for verb in show enter freeze thaw kill; do
 done
 expect_equal "$(offered show "${USER_A:0:4}")" "$USER_A" "the beginning of a name"
 
+case_ "a user's name that is a command is completed, and neither run nor left to be run"
+# shellcheck disable=SC2016 # as it is
+printf '#!/bin/sh\ncat <<"END"\nID USER\n%d-1 $(touch${IFS}%s/hit)\nEND\n' "$UID_B" "$SCRATCH" >"$SCRATCH/carrel"
+chmod 755 "$SCRATCH/carrel"
+expect_equal "$(CARREL=$SCRATCH/carrel offered kill '$')" "\\\$\\(touch\\\$\\{IFS\\}$SCRATCH/hit\\)" "after kill"
+expect_equal "$(CARREL=$SCRATCH/carrel offered kill "$UID_B")" "$UID_B-1" "an id"
+expect_nofile "$SCRATCH/hit"
+expect_equal "$(offered explain "$USER_B")" "$USER_B" "after explain"
+expect_equal "$(offered run --user "$USER_B")" "$USER_B" "after run --user"
+offered explain --service '' | grep -q -x -e "$SERVICE_IN" || fail_ "no services"
+
 case_ "every key of --json is in carrel(8)"
 keys=0
 for words in "check" "explain $USER_A" "list --namespaces" "show $USER_A" "doctor" "status"; do

@@ -42,7 +42,7 @@ expect_ok ssh_out "$USER_A" 'tmux kill-server; rm -r /tmp/tmux-$(id -u)'
 case_ "another user's processes and files: nothing of a shared sandbox is seen from another one"
 session_do s 'sleep 4711 >/dev/null 2>&1 & echo secret >/tmp/secret' >/dev/null
 expect_blocked "$USER_B" "pgrep -f 'sleep [4]711'"
-expect_fail ssh_in "$USER_B" cat /tmp/secret
+expect_denied ssh_in "$USER_B" cat /tmp/secret
 session_end s
 wait_until 5 is_gone || fail_ "it is still there"
 

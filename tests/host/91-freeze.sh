@@ -232,3 +232,19 @@ kill -STOP "$("$CARREL" list --json | jq '.[0].warden_pid')"
 expect_ok "$CARREL" kill "$USER_A"
 no_sandbox || fail_ "a sandbox is left"
 session_cut s
+
+case_ "... however many: they are waited for together"
+held='' names='s t u v w x y'
+for name in $names; do session_start "$name" in "$USER_A"; done
+# Stopped for good: not even SIGCONT moves them.
+# shellcheck disable=SC2046 # one pid a word
+"$TESTS/hold_stopped" $("$CARREL" list --json | jq '.[].warden_pid') >"$SCRATCH/held" 2>&1 &
+held=$!
+wait_until 5 grep -q '^held' "$SCRATCH/held" || fail_ "$(cat "$SCRATCH/held")"
+before=$SECONDS
+expect_output '' "$CARREL" kill "$USER_A"
+[ $((SECONDS - before)) -le 10 ] || fail_ "it took $((SECONDS - before)) s"
+no_sandbox || fail_ "a sandbox is left"
+kill "$held"
+wait "$held" 2>/dev/null
+for name in $names; do session_cut "$name"; done

@@ -65,6 +65,25 @@ expect_grep '^carrel: enter: the process on its way in was held' timeout 60 \
 	strace -f -o /dev/null -e trace=setns -e inject=setns:signal=STOP "$CARREL" enter "$USER_A" -- true
 [ $((SECONDS - before)) -lt 30 ] || fail_ "it took $((SECONDS - before)) s"
 
+# The freeze finds the process on its way in already in the user's cgroups; on v1 it can't even be killed then.
+case_ "... and neither is by a freeze that comes between"
+timeout -k 5 60 strace -D -f -o /dev/null -e trace=setns -e inject=setns:delay_exit=4000000 \
+	"$CARREL" enter "$USER_A" -- true 2>"$SCRATCH/said" &
+entering=$!
+on_its_way() { [ "$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)" -gt "$before" ]; }
+before=$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)
+wait_until 3 on_its_way || fail_ "nobody is on the way in"
+"$CARREL" freeze "$USER_A" 2>"$SCRATCH/freeze" &
+freezing=$!
+before=$SECONDS
+wait $entering
+expect_equal $? 1 "status of enter"
+[ $((SECONDS - before)) -lt 30 ] || fail_ "it took $((SECONDS - before)) s"
+expect_grep '^carrel: enter: the process on its way in was held' cat "$SCRATCH/said"
+expect_ok "$CARREL" thaw "$USER_A"
+wait $freezing
+expect_ok "$CARREL" enter "$USER_A" -- true
+
 case_ "from a script: pipes are passed untouched, the status comes back"
 head -c 300000 /dev/urandom >"$SCRATCH/bytes"
 "$CARREL" enter "$USER_A" -- cat <"$SCRATCH/bytes" >"$SCRATCH/back" || fail_ "status $?"

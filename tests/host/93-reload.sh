@@ -103,6 +103,25 @@ else
 	skip_ "no cpuset controller, or one CPU only"
 fi
 
+case_ "reload waits for who is storing a policy, and says when that has no end"
+policy_write '[default]' 'pids_max = 76'
+accepted=$(cksum "$STATE/policy")
+flock "$STATE/policy.new" sleep 1 &
+other=$!
+wait_until 5 eval '! flock -n "$STATE/policy.new" true' || fail_ "it is not locked"
+expect_ok "$CARREL" reload
+expect_differ "$(cksum "$STATE/policy")" "$accepted" "the accepted policy"
+wait $other
+accepted=$(cksum "$STATE/policy")
+policy_write '[default]' 'pids_max = 75'
+exec {lock}>"$STATE/policy.new"
+flock "$lock"
+expect_status 1 timeout 30 "$CARREL" reload
+grep -q '^carrel: reload: store the accepted policy in .*: another process' <<<"$ERR" || fail_ "$(brief "$ERR")"
+expect_equal "$(cksum "$STATE/policy")" "$accepted" "the accepted policy"
+exec {lock}>&-
+expect_ok "$CARREL" reload
+
 case_ "reload: usage, and nobody logged in"
 wait_until 5 no_sandbox
 policy_write '[default]' 'pids_max = 77'

@@ -81,9 +81,9 @@ rm -rf "$SCRATCH/back" "$home"/{large,bytes}
 case_ "git: push, clone, fetch"
 if need git; then
 	export GIT_SSH_COMMAND=$rsh GIT_CONFIG_GLOBAL=/dev/null
-	git=(git -C "$SCRATCH/work" -c user.name=a -c user.email=a@b)
+	git=(git -C "$SCRATCH/repository" -c user.name=a -c user.email=a@b)
 	expect_ok ssh_out "$USER_A" 'git init -q --bare repo'
-	git init -q -b main "$SCRATCH/work" && cp "$tree/large" "$tree/bytes" "$SCRATCH/work/" && "${git[@]}" add . && "${git[@]}" commit -q -m one
+	git init -q -b main "$SCRATCH/repository" && cp "$tree/large" "$tree/bytes" "$SCRATCH/repository/" && "${git[@]}" add . && "${git[@]}" commit -q -m one
 	expect_ok "${git[@]}" push -q "$USER_A@out:repo" main
 	expect_ok git clone -q -b main "$USER_A@out:repo" "$SCRATCH/clone"
 	expect_output "$("${git[@]}" rev-parse HEAD)" git -C "$SCRATCH/clone" rev-parse HEAD
@@ -151,7 +151,10 @@ fi
 
 case_ "screen inside: two windows, and left"
 if need screen; then
-	multiplexer "export SCREENDIR=\$HOME/.screen; PS1='inside> ' screen -c /dev/null bash --norc" '\001c\001w' '1.*bash' 'exit\n' 'inside> ' 'exit\n' 'terminating'
+	# What is waited for must not be on the terminal before: the end of the second window is the first one's beginning.
+	multiplexer "export SCREENDIR=\$HOME/.screen; PS1='inside> ' screen -c /dev/null bash --norc" '\001c' \
+		'' 'echo "in-$WINDOW-now"\n' 'in-1-now' '\001w' '1\*\$ bash' 'exec echo "gone-$((40 + 2))"\n' 'gone-42' '' \
+		'' '' '' 'echo "in-$WINDOW-now"\n' 'in-0-now' 'exit\n' 'terminating'
 fi
 
 case_ "mosh: by itself its server ends with the login; with pam_carrel and on_logout = linger it stays"

@@ -58,6 +58,16 @@ expect_ok ssh_out "$USER_A" 'sleep 77 >/dev/null 2>&1 </dev/null & true'
 [ $((SECONDS - before)) -lt 20 ] || fail_ "the login waits for a job in the background"
 wait_until 3 a_gone || fail_ "left over: $(user_pids "$UID_A")"
 
+case_ "... also when the window's size changes meanwhile"
+as_a -c '(sleep 2; echo late) & exit 0' 2>&1 | cat >"$SCRATCH/late" &
+shell_pids() { exe_pids "$LIBEXEC/carrel-shell"; }
+has_ended() { [ -n "$(shell_pids)" ] && ! ps -o args= --ppid "$(shell_pids)" | grep -q bash; }
+wait_until 5 has_ended || fail_ "the shell does not end: $(shell_pids)"
+# shellcheck disable=SC2046 # one pid a word
+kill -WINCH $(shell_pids)
+wait $!
+expect_output late cat "$SCRATCH/late"
+
 case_ "interactive: job control, ^C and ^Z"
 talk 'ready> ' 'sleep 61\n' 'sleep 61' '\032' 'Stopped' 'jobs; echo "have "jobs\n' 'have jobs' 'fg\n' \
 	'fg' '\003' 'fg' 'echo "st$?atus"\n' 'st130atus' 'sleep 62 &\n' 'sleep 62' 'kill %1; wait; echo wai"ted"\n' \

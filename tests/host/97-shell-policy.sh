@@ -16,21 +16,21 @@ policy_write '[default]' "hide = $SCRATCH/hidden $SCRATCH/hidden-file $SCRATCH/b
 	"read_only = $SCRATCH/fixed" "bind = $SCRATCH/source:$SCRATCH/target:ro" 'hide_homes = yes' \
 	'namespaces = mount pid ipc uts cgroup' 'hostname = %u-inside' 'tmp_size = 4M' 'tmp_noexec = yes' 'oom_score_adj = 77'
 expect_confined ssh_out "$USER_A"
-expect_fail ssh_out "$USER_A" "cat $SCRATCH/hidden/file $SCRATCH/hidden-file"
+expect_denied ssh_out "$USER_A" "cat $SCRATCH/hidden/file $SCRATCH/hidden-file"
 expect_ok ssh_out "$USER_B" "cat $SCRATCH/hidden/file $SCRATCH/hidden-file; : >$SCRATCH/fixed/open/b"
-expect_fail ssh_out "$USER_A" ": >$SCRATCH/fixed/open/a"
+expect_denied ssh_out "$USER_A" ": >$SCRATCH/fixed/open/a"
 expect_output bound ssh_out "$USER_A" "cat $SCRATCH/target/file"
 expect_output "$USER_A" ssh_out "$USER_A" 'ls /home'
 expect_output "$home" ssh_out "$USER_A" ': >~/written && rm ~/written && pwd'
 expect_output "$USER_A-inside" ssh_out "$USER_A" 'hostname'
 expect_output 77 ssh_out "$USER_A" 'cat /proc/self/oom_score_adj'
 expect_output 0::/ ssh_out "$USER_A" 'grep ^0:: /proc/self/cgroup || echo 0::/'
-expect_fail ssh_out "$USER_A" 'head -c 5000000 /dev/zero >/tmp/big'
-expect_fail ssh_out "$USER_A" 'cp /bin/true /tmp/true && /tmp/true'
+expect_denied ssh_out "$USER_A" 'head -c 5000000 /dev/zero >/tmp/big'
+expect_denied ssh_out "$USER_A" 'cp /bin/true /tmp/true && /tmp/true'
 # What bars the way now is what is hidden: root opening it later changes nothing.
 session_start barred out "$USER_A"
 chmod 755 "$SCRATCH/barred"
-expect_fail session_do barred "cat $SCRATCH/barred/deep/file"
+expect_denied session_do barred "cat $SCRATCH/barred/deep/file"
 session_end barred
 chmod 700 "$SCRATCH/barred" "/home/$USER_B"
 policy_write '[default]' "read_only = $SCRATCH/barred/deep"
@@ -115,6 +115,7 @@ expect_grep 'conf:2.*sessions_max|sessions_max .*conf:2' echo "$OUT$ERR"
 expect_nogrep 'pids_max' echo "$OUT$ERR"
 expect_grep 'refused: sessions_max' "$CARREL" explain "$USER_A" --service carrel-shell
 expect_nogrep 'refused' "$CARREL" explain "$USER_A" --service sshd
+expect_grep ': sandboxed' echo "$OUT"
 policy_write '[default]' 'shell = /bin/cat'
 expect_fail "$CARREL" check --shell
 expect_grep '/bin/cat is not in /etc/shells' echo "$OUT$ERR"
@@ -142,3 +143,19 @@ for kind in mnt pid ipc; do
 	expect_refused 'namespace' off max_${kind}_namespaces "echo ran; ls $HOST_MARK"
 done
 rm -f "$HOST_MARK"
+
+case_ "limits: a systemd manager that hangs refuses the login, within seconds"
+policy_write '[default]' 'memory_max = 512M'
+mkdir -p "/run/user/$UID_A/systemd"
+# It takes the connection, and never says a word.
+socat -u "UNIX-LISTEN:/run/user/$UID_A/systemd/private,mode=777" OPEN:/dev/null &
+manager=$!
+wait_until 5 test -S "/run/user/$UID_A/systemd/private"
+chown -R "$USER_A" "/run/user/$UID_A"
+before=$SECONDS
+expect_refused 'systemd manager' ssh_out "$USER_A" true
+[ $((SECONDS - before)) -le $((8 * $(patience))) ] || fail_ "it took $((SECONDS - before)) s"
+kill "$manager" 2>/dev/null
+wait "$manager" 2>/dev/null
+rm -rf "/run/user/$UID_A"
+policy_default

@@ -113,7 +113,7 @@ run_ ssh_to "$ATTACK_IN" "$USER_A" "$SCRATCH/careless" keep
 expect_equal "$STATUS" 1 "a setuid program inside"
 run_ ssh_to "$ATTACK_IN" "$USER_A" 'grep -c -E " (/tmp|/var/tmp|/dev/shm) rw,nosuid,nodev.* tmpfs " /proc/self/mountinfo'
 [ "$OUT" -ge 3 ] || fail_ "private directories with nosuid and nodev: $(said)"
-expect_fail ssh_to "$ATTACK_IN" "$USER_A" 'unshare -Urm mknod /tmp/node c 1 5'
+expect_denied ssh_to "$ATTACK_IN" "$USER_A" 'unshare -Urm mknod /tmp/node c 1 5'
 rm -f "$SCRATCH/careless"
 
 case_ "case 64: PID 1"

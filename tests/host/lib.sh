@@ -23,6 +23,7 @@
 #   expect_output TEXT CMD...             status 0 and exactly this on stdout (trailing newlines cut)
 #   expect_grep ERE CMD...  expect_nogrep ERE CMD...      in stdout or stderr; any status
 #   expect_equal GOT WANTED WHAT  expect_differ A B WHAT  expect_file PATH  expect_nofile PATH
+#   expect_denied SSH_IN|SESSION_DO...    it runs in there, and fails (not by ssh's 255 or 254, without a session)
 #   expect_blocked USER CMD...            outside it succeeds, inside it fails (not by ssh's 255 or 254)
 #   wait_until SECONDS CMD...             poll CMD until it succeeds; 1 when it never did (on a loaded
 #                                         machine it waits longer: see patience)
@@ -229,15 +230,20 @@ expect_nofile()
 	[ ! -e "$1" ] || fail_ "$1 exists"
 }
 
+expect_denied()
+{
+	run_ "$@"
+	# 255 is ssh's own, 254 a login without a session: nothing was tried then.
+	case $STATUS in 0 | 254 | 255) fail_ "$(brief "$@"): $(said)" ;; esac
+}
+
 expect_blocked()
 {
 	local user=$1
 	shift
 	run_ ssh_out "$user" "$@"
 	[ "$STATUS" = 0 ] || fail_ "outside it does not succeed: $(brief "$@"): $(said)"
-	run_ ssh_in "$user" "$@"
-	# 255 is ssh's own, 254 a login without a session: nothing was tried then.
-	case $STATUS in 0 | 254 | 255) fail_ "inside: $(brief "$@"): $(said)" ;; esac
+	expect_denied ssh_in "$user" "$@"
 }
 
 # Times are those of an idle machine.

@@ -330,6 +330,29 @@ static void reads_what_sshd_tells(void **state)
 	assert_string_equal(settings.service, "login");
 }
 
+/* More than is kept of it, and one that does not end: neither may hold up who asks. */
+static void asks_sshd_however_much_it_tells(void **state)
+{
+	struct sshd_settings settings = {.use_pam = false};
+
+	(void)state;
+	write_text("sshd",
+		   "#!/bin/sh\necho usepam yes\n"
+		   "i=0; while [ $i -lt 8000 ]; do echo allowusers somebody$i; i=$((i + 1)); "
+		   "done\n");
+	assert_int_equal(chmod(in_directory("sshd"), 0700), 0);
+	(void)alarm(30);
+	assert_true(sshd_settings_ask(in_directory("sshd"), &settings));
+	assert_true(settings.installed && settings.asked && settings.use_pam);
+	write_text("sshd", "#!/bin/sh\necho usepam yes\nexec >&-\nexec sleep 60\n");
+	assert_int_equal(chmod(in_directory("sshd"), 0700), 0);
+	assert_false(sshd_settings_ask(in_directory("sshd"), &settings));
+	write_text("sshd", "#!/bin/sh\necho usepam yes\nexit 1\n");
+	assert_int_equal(chmod(in_directory("sshd"), 0700), 0);
+	assert_false(sshd_settings_ask(in_directory("sshd"), &settings));
+	(void)alarm(0);
+}
+
 static void assert_use_pam(bool expected)
 {
 	struct sshd_settings settings;
@@ -383,6 +406,7 @@ int main(void)
 		test(sees_what_skips_the_line),
 		test(says_what_cannot_be_read),
 		test(reads_what_sshd_tells),
+		test(asks_sshd_however_much_it_tells),
 		test(reads_sshd_files),
 	};
 

@@ -188,6 +188,26 @@ static void a_shape_is_of_what_can_not_change_later(void **state)
 	assert_int_equal(plan_shape(&plan), first);
 }
 
+static void a_shape_is_of_where_private_directories_are_kept(void **state)
+{
+	struct plan_step step = {.kind = STEP_TMPFS};
+	struct plan plan = {.steps = &step, .step_count = 1, .tmp_root = "/var/lib/carrel/tmp"};
+	uint64_t first = plan_shape(&plan);
+
+	(void)state;
+	plan.tmp_root = "/srv/tmp"; /* in memory they are not there */
+	assert_int_equal(plan_shape(&plan), first);
+	plan.tmp_scope = TMP_SCOPE_SESSION;
+	assert_int_not_equal(plan_shape(&plan), first);
+	step.kind = STEP_TMP_DISK;
+	first = plan_shape(&plan);
+	plan.tmp_root = "/var/lib/carrel/tmp";
+	assert_int_not_equal(plan_shape(&plan), first);
+	first = plan_shape(&plan);
+	plan.tmp_scope = TMP_SCOPE_USER;
+	assert_int_not_equal(plan_shape(&plan), first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +215,7 @@ int main(void)
 		cmocka_unit_test(a_fingerprint_is_not_of_where_from),
 		cmocka_unit_test(a_stamp_follows_every_change),
 		cmocka_unit_test(a_shape_is_of_what_can_not_change_later),
+		cmocka_unit_test(a_shape_is_of_where_private_directories_are_kept),
 	};
 
 	return cmocka_run_group_tests_name("pod", tests, NULL, NULL);

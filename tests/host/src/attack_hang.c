@@ -11,6 +11,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "argument.h"
+
 static void write_file(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "we");
@@ -45,6 +47,6 @@ int main(int argc, char **argv)
 		err(2, "open");
 	(void)puts("held");
 	(void)fflush(stdout);
-	(void)sleep((unsigned int)atoi(argv[1]));
+	(void)sleep((unsigned int)argument_count(argv[1], 0));
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "argument.h"
 #include "core/protocol.h"
 
 static volatile sig_atomic_t over;
@@ -84,8 +85,9 @@ int main(int argc, char **argv)
 
 	if (argc != 5)
 		return 2;
-	unsigned int first = (unsigned int)atoi(argv[2]), users = (unsigned int)atoi(argv[3]);
-	size_t count = (size_t)atoi(argv[4]);
+	unsigned int first = argument_uid(argv[2]),
+		     users = (unsigned int)argument_count(argv[3], 1);
+	size_t count = (size_t)argument_count(argv[4], 1);
 	struct fake *fakes = calloc(count, sizeof(*fakes));
 	struct pollfd *polls = calloc(count, sizeof(*polls));
 

@@ -7,17 +7,19 @@
 #include <err.h>
 #include <time.h>
 
+#include "argument.h"
 #include "fault_place.h"
 
 int main(int argc, char **argv)
 {
 	char why[WHY_MAX];
 
-	if (argc != 5 || !place_begin((unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2])))
+	if (argc != 5 ||
+	    !place_begin(argument_uid(argv[1]), (unsigned int)argument_count(argv[2], 1)))
 		errx(2, "usage: fault_left UID COUNT SECONDS MOUNTS");
 	if (place_read(argv[4], place_mounts, sizeof(place_mounts)) <= 0)
 		err(2, "%s", argv[4]);
-	time_t end = time(NULL) + atoi(argv[3]) + 1;
+	time_t end = time(NULL) + argument_count(argv[3], 0) + 1;
 
 	for (;;) {
 		place_left(why);

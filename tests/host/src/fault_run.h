@@ -105,21 +105,6 @@ static void record(enum who who, int call, int turn)
 		sites[site_count++] = (struct site){who, result->phase, call, turn};
 }
 
-/*
- * Kill, and let nobody make another call until it is dead: what comes of it is then the same each
- * time. The PID 1 of a sandbox waits in its death for others to be reaped, so not for ever.
- */
-static void kill_now(pid_t pid)
-{
-	struct pollfd gone = {.fd = pidfd_open(pid, 0), .events = POLLIN};
-
-	(void)kill(pid, SIGKILL);
-	if (gone.fd < 0)
-		return;
-	(void)poll(&gone, 1, 100);
-	(void)close(gone.fd);
-}
-
 static void act(struct run *run, const struct seccomp_notif *call)
 {
 	const struct fault *fault = run->fault;

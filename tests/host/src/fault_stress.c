@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/pidfd.h>
 
+#include "argument.h"
 #include "fault_login.h"
 
 #define USERS_MAX 8
@@ -179,7 +180,7 @@ static void read_user(const char *text)
 	(void)snprintf(options.users[options.user_count].name,
 		       sizeof(options.users[options.user_count].name), "%.*s", (int)(colon - text),
 		       text);
-	options.users[options.user_count++].uid = (unsigned int)atoi(colon + 1);
+	options.users[options.user_count++].uid = argument_uid(colon + 1);
 }
 
 static void read_options(int argc, char **argv)
@@ -188,13 +189,13 @@ static void read_options(int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "k:w:n:s:d:")) != -1) {
 		if (option == 'k')
-			options.percent = atoi(optarg);
+			options.percent = argument_count(optarg, 0);
 		else if (option == 'w')
-			options.workers = atoi(optarg);
+			options.workers = argument_count(optarg, 1);
 		else if (option == 'n')
-			options.logins = atoi(optarg);
+			options.logins = argument_count(optarg, 0);
 		else if (option == 's')
-			options.stay_us = atoi(optarg) * 1000;
+			options.stay_us = (int)argument_number(optarg, 0, 1000000) * 1000;
 		else if (option == 'd')
 			options.directory = optarg;
 		else

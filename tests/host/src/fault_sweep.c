@@ -21,6 +21,7 @@
  */
 #include <err.h>
 
+#include "argument.h"
 #include "fault_names.h"
 #include "fault_run.h"
 
@@ -174,13 +175,13 @@ int main(int argc, char **argv)
 			call = optarg;
 			break;
 		case 'e':
-			every = atoi(optarg) > 0 ? atoi(optarg) : 1;
+			every = argument_count(optarg, 1);
 			break;
 		case 'n':
-			max = atoi(optarg);
+			max = argument_count(optarg, 0);
 			break;
 		case 't':
-			timeout_ms = atoi(optarg) * 1000;
+			timeout_ms = (int)argument_number(optarg, 1, 300) * 1000;
 			break;
 		case 'f':
 			all_errors = true;
@@ -208,7 +209,7 @@ int main(int argc, char **argv)
 		errx(2, "usage: fault_sweep [OPTION...] SERVICE USER UID");
 	order = (struct login_order){.service = argv[optind],
 				     .user = argv[optind + 1],
-				     .uid = (unsigned int)atoi(argv[optind + 2]),
+				     .uid = argument_uid(argv[optind + 2]),
 				     .set_trap = trap_set};
 	log_fd = open(log, O_RDONLY | O_CLOEXEC);
 	result = login_share();

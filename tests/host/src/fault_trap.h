@@ -13,11 +13,13 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,6 +96,21 @@ static inline void trap_answer(int listener, const struct seccomp_notif *call, i
 	};
 
 	(void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+}
+
+/*
+ * Kill, and let nobody make another call until it is dead: what comes of it is then the same each
+ * time. The PID 1 of a sandbox waits in its death for others to be reaped, so not for ever.
+ */
+static inline void kill_now(pid_t pid)
+{
+	struct pollfd gone = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+
+	(void)kill(pid, SIGKILL);
+	if (gone.fd < 0)
+		return;
+	(void)poll(&gone, 1, 100);
+	(void)close(gone.fd);
 }
 
 #endif

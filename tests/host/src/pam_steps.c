@@ -51,6 +51,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "argument.h"
+
 extern char **environ;
 
 #define SLOTS 16
@@ -352,7 +354,7 @@ static bool process_step(const char *step, const char *arg)
 		if (pthread_create(&thread, NULL, sleeper, NULL))
 			errx(2, "pthread_create");
 	} else if (!strcmp(step, "become")) {
-		uid_t uid = (uid_t)strtoul(arg, NULL, 10);
+		uid_t uid = (uid_t)argument_uid(arg);
 
 		if (setresuid(uid, uid, uid))
 			err(2, "setresuid");
@@ -388,12 +390,12 @@ static bool process_step(const char *step, const char *arg)
 
 		say("reapchild: %s\n", pid < 0 ? strerror(errno) : pid ? "reaped" : "living");
 	} else if (!strcmp(step, "closefd")) {
-		(void)close(atoi(arg));
+		(void)close(argument_count(arg, 0));
 	} else if (!strcmp(step, "openfd")) {
 		if (open(arg, O_RDONLY) < 0)
 			err(2, "%s", arg);
 	} else if (!strcmp(step, "sleep")) {
-		long ms = strtol(arg, NULL, 10);
+		long ms = argument_count(arg, 0);
 		struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
 
 		(void)nanosleep(&time, NULL);
@@ -402,7 +404,7 @@ static bool process_step(const char *step, const char *arg)
 	} else if (!strcmp(step, "syslog")) {
 		syslog(LOG_AUTHPRIV | LOG_DEBUG, "pam_steps");
 	} else if (!strcmp(step, "exit")) {
-		exit(atoi(arg));
+		exit((int)argument_number(arg, 0, 255));
 	} else if (!strcmp(step, "suicide")) {
 		(void)kill(getpid(), SIGKILL);
 	} else if (!strcmp(step, "state")) {
@@ -421,7 +423,8 @@ static void pam_step(const char *step, const char *arg)
 	if (!strcmp(step, "start")) {
 		start(arg);
 	} else if (!strcmp(step, "use")) {
-		current = atoi(arg);
+		current =
+			(int)argument_number(arg, 0, (long)(sizeof(slots) / sizeof(slots[0])) - 1);
 	} else if (!strcmp(step, "tty")) {
 		slot->last = pam_set_item(slot->handle, PAM_TTY, arg);
 	} else if (!strcmp(step, "rhost")) {

@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "argument.h"
+
 #define JITTER_US 1500
 
 static pam_handle_t *pam;
@@ -150,7 +152,7 @@ int main(int argc, char **argv)
 
 	if (argc != 4)
 		errx(2, "usage: pod_race SERVICE USER ROUNDS");
-	int rounds = atoi(argv[3]);
+	int rounds = argument_count(argv[3], 1);
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
 		err(1, "socketpair");

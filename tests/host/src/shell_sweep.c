@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "argument.h"
 #include "fault_names.h"
 #include "fault_trap.h"
 
@@ -108,19 +109,6 @@ static void start(struct run *run)
 		err(2, "trap it");
 	(void)close(announce[0]);
 	(void)close(pidfd);
-}
-
-/* Nobody makes another call until it is dead: what comes of it is then the same each time. */
-static void kill_now(pid_t pid)
-{
-	struct pollfd gone = {.fd = pidfd_open(pid, 0), .events = POLLIN};
-
-	(void)kill(pid, SIGKILL);
-	if (gone.fd < 0)
-		return;
-	/* A PID 1 in its death waits for others to be reaped. */
-	(void)poll(&gone, 1, 100);
-	(void)close(gone.fd);
 }
 
 static void act(struct run *run, const struct seccomp_notif *call)
@@ -352,7 +340,7 @@ int main(int argc, char **argv)
 			call = optarg;
 			break;
 		case 'e':
-			every = atoi(optarg) > 0 ? atoi(optarg) : 1;
+			every = argument_count(optarg, 1);
 			break;
 		case 'l':
 			list = true;
@@ -366,7 +354,7 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind < 2)
 		errx(2, "usage: shell_sweep [OPTION...] UID SHELL ARG...");
-	uid = (uid_t)atoi(argv[optind]);
+	uid = (uid_t)argument_uid(argv[optind]);
 	command = argv + optind + 1;
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		err(2, "prctl");
