@@ -45,7 +45,7 @@ static bool any_silent(uint32_t uid)
 	struct failure ignored;
 
 	return registry_query_user(uid, sys_now_ms() + 2 * ROUND_PAUSE_MS, &infos, &count, &silent,
-				   &ignored) == 0 &&
+				   &ignored) < 0 ||
 	       silent > 0;
 }
 
