@@ -84,7 +84,7 @@ static int refuse(pam_handle_t *pamh, int flags, const struct options *options, 
 			(void)pam_error(pamh, "Your session could not be set up safely and was "
 					      "refused; please tell the administrator.");
 	}
-	return is_sudo(pamh) ? PAM_SYSTEM_ERR : PAM_SESSION_ERR;
+	return PAM_SESSION_ERR;
 }
 
 /* NSS is asked for the groups while the helper comes up. */
@@ -148,7 +148,7 @@ static int open_session(pam_handle_t *pamh, const struct passwd *passwd,
 	return PAM_SUCCESS;
 }
 
-PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+static int open_login(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	struct failure failure = {0};
 	struct options options;
@@ -188,6 +188,15 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 	if (r == -ENOTRECOVERABLE)
 		options.permit = false;
 	return r < 0 ? refuse(pamh, flags, &options, user, notice, &failure) : r;
+}
+
+PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	/* Before: who can't get out of a sandbox again is not in the /proc that is left. */
+	bool sudo = is_sudo(pamh);
+	int code = open_login(pamh, flags, argc, argv);
+
+	return sudo && code == PAM_SESSION_ERR ? PAM_SYSTEM_ERR : code;
 }
 
 PAM_EXTERN int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
