@@ -16,12 +16,12 @@
 #include "core/cgroup_agent.h"
 #include "core/cgroup_internal.h"
 #include "core/cgroup_io.h"
+#include "core/cgroup_marks.h"
 #include "core/cleanup.h"
 #include "core/sys.h"
 
 #define SYSTEMD_PRIVATE "/run/systemd/private"
 #define HOST_PID_NS 0xEFFFFFFCU /* the kernel's PROC_PID_INIT_INO */
-#define MARKS CARREL_RUN "/limits"
 #define SANDBOX_SLICE "system.slice"
 #define PROC_CGROUP_MAX 4096
 #define PROPERTY_MAX 1024
@@ -239,78 +239,6 @@ static int limit_holds(int slice_fd, const struct plan *plan, enum plan_limit_ki
 	       cgroup_limit_holds(wanted, held, page_size);
 }
 
-/*
- * Which limits carrel has set on that user's slice since the machine was booted: names, one a line, with a
- * "-" before those that have been lifted since. systemd keeps a file for these as well, which purging the
- * package removes.
- */
-enum mark {
-	MARK_NONE,
-	MARK_SET,
-	MARK_LIFTED,
-};
-
-static void read_marks(uint32_t uid, char *ret_text, size_t size)
-{
-	char path[96];
-
-	(void)snprintf(path, sizeof(path), "%s/%u", MARKS, uid);
-	if (cgroup_read_file(AT_FDCWD, path, ret_text, size) < 0)
-		ret_text[0] = '\0';
-}
-
-static enum mark find_mark(const char *marks, const char *property)
-{
-	size_t len = strlen(property);
-
-	for (const char *at = marks; (at = strstr(at, property)); at += len) {
-		bool lifted = at > marks && at[-1] == '-';
-		const char *begin = at - lifted;
-
-		if ((begin == marks || begin[-1] == '\n') && (at[len] == '\n' || at[len] == '\0'))
-			return lifted ? MARK_LIFTED : MARK_SET;
-	}
-	return MARK_NONE;
-}
-
-/*
- * Before systemd is asked for a limit, and after it has lifted one: a mark too many lifts what is not there,
- * one too few would leave a limit.
- */
-static int write_marks(uint32_t uid, const enum mark marks[PLAN_LIMITS], struct failure *reterr)
-{
-	char path[96], temporary[112], text[PLAN_LIMITS * 32];
-	size_t used = 0;
-
-	(void)snprintf(path, sizeof(path), "%s/%u", MARKS, uid);
-	(void)snprintf(temporary, sizeof(temporary), "%s.%d", path, getpid());
-	for (int kind = 0; kind < PLAN_LIMITS; kind++) {
-		if (marks[kind] != MARK_NONE)
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s\n",
-						 marks[kind] == MARK_LIFTED ? "-" : "",
-						 properties[kind]);
-	}
-	if (used == 0)
-		return unlink(path) < 0 && errno != ENOENT
-			       ? failure_set(reterr, errno, "remove %s", path)
-			       : 0;
-	/* CARREL_RUN is root's, 0700, and made by the registry before. */
-	if (mkdir(MARKS, 0700) < 0 && errno != EEXIST)
-		return failure_set(reterr, errno, "make the directory %s", MARKS);
-	_close_ int fd =
-		open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return failure_set(reterr, errno, "make %s", temporary);
-	if (write(fd, text, used) != (ssize_t)used || rename(temporary, path) < 0) {
-		int err = errno;
-
-		(void)unlink(temporary);
-		return failure_set(reterr, err, "write %s", path);
-	}
-	return 0;
-}
-
 /* What carrel-systemd is to be told. */
 struct order {
 	char *arguments[ARGUMENTS_MAX];
@@ -319,7 +247,7 @@ struct order {
 	char properties[PLAN_LIMITS][PROPERTY_MAX];
 	size_t limits; /* how many of them */
 	bool wanted[PLAN_LIMITS]; /* are set, and to be read back */
-	enum mark marks[PLAN_LIMITS];
+	enum cgroup_mark marks[PLAN_LIMITS];
 	bool lifts; /* some of those that are marked as set */
 	char login_scope[80], login_pid[16];
 	char sandbox_scope[80], sandbox_pids[32], before[256];
@@ -344,17 +272,18 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 			struct failure *reterr)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	char marks[1024], held[CGROUP_VALUE_MAX];
+	char held[CGROUP_VALUE_MAX];
 	bool remark = false;
 	_close_ int slice_fd = open_slice(set);
 
-	read_marks(set->uid, marks, sizeof(marks));
+	cgroup_marks_read(set->uid, properties, order->marks, PLAN_LIMITS);
 	for (int i = 0; i < PLAN_LIMITS; i++) {
 		enum plan_limit_kind kind = (enum plan_limit_kind)i;
-		enum mark was = find_mark(marks, properties[i]);
+		enum cgroup_mark was = order->marks[i];
 
 		order->wanted[i] = plan->limits[i].set;
-		order->marks[i] = plan->limits[i].set ? MARK_SET : was;
+		if (plan->limits[i].set)
+			order->marks[i] = MARK_SET;
 		remark |= was != order->marks[i];
 		if (!plan->limits[i].set && was != MARK_SET)
 			continue;
@@ -368,7 +297,8 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 			return r;
 		add(order, order->properties[order->limits++]);
 	}
-	return remark ? write_marks(set->uid, order->marks, reterr) : 0;
+	return remark ? cgroup_marks_write(set->uid, properties, order->marks, PLAN_LIMITS, reterr)
+		      : 0;
 }
 
 /* systemd has done what it was told; what is not noted is lifted once more. */
@@ -382,7 +312,7 @@ static void note_lifted(const struct cgroup_set *set, struct order *order)
 		if (order->marks[i] == MARK_SET && !order->wanted[i])
 			order->marks[i] = MARK_LIFTED;
 	}
-	(void)write_marks(set->uid, order->marks, &ignored);
+	(void)cgroup_marks_write(set->uid, properties, order->marks, PLAN_LIMITS, &ignored);
 }
 
 /* Wait until the kernel holds what systemd was told. */
