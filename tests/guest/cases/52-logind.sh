@@ -91,4 +91,5 @@ wait_until 20 user_gone "$UID_A"
 rm $logind_conf
 systemctl restart systemd-logind.service
 # Only now: a logind that is started anew forgets whose manager it was about to end.
+session_do b 'pkill -x sleep'
 session_end b
