@@ -62,6 +62,14 @@ static bool is_sudo(pam_handle_t *pamh)
 	return !slash || strncmp(slash + 1, "sudo", 4) == 0;
 }
 
+/* The session that this handle has open already, or NULL. */
+static struct session *open_already(pam_handle_t *pamh)
+{
+	const void *data = NULL;
+
+	return pam_get_data(pamh, DATA_NAME, &data) == PAM_SUCCESS ? (struct session *)data : NULL;
+}
+
 /* One line for the log, one sentence without detail for the user. */
 static int refuse(pam_handle_t *pamh, int flags, const struct options *options, const char *user,
 		  enum reply_notice notice, const struct failure *failure)
@@ -113,10 +121,9 @@ static int open_session(pam_handle_t *pamh, const struct passwd *passwd,
 {
 	struct session *session = NULL;
 	enum session_outcome outcome = SESSION_IGNORED;
-	const void *earlier = NULL;
 	const char *service = item(pamh, PAM_SERVICE);
 
-	if (pam_get_data(pamh, DATA_NAME, &earlier) == PAM_SUCCESS && earlier)
+	if (open_already(pamh))
 		return failure_say(reterr, EALREADY, "this PAM handle has a session open already");
 	if (!service)
 		return failure_say(reterr, EINVAL, "PAM has no service name");
@@ -192,8 +199,11 @@ static int open_login(pam_handle_t *pamh, int flags, int argc, const char **argv
 
 PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-	/* Before: who can't get out of a sandbox again is not in the /proc that is left. */
-	bool sudo = is_sudo(pamh);
+	/*
+	 * Before: who can't get out of a sandbox again is not in the /proc that is left. Nor is who has a
+	 * session open, but sudo confined by that is confined.
+	 */
+	bool sudo = !open_already(pamh) && is_sudo(pamh);
 	int code = open_login(pamh, flags, argc, argv);
 
 	return sudo && code == PAM_SESSION_ERR ? PAM_SYSTEM_ERR : code;
@@ -201,16 +211,14 @@ PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, cons
 
 PAM_EXTERN int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-	const void *data = NULL;
+	struct session *session = open_already(pamh);
 	struct failure failure = {0};
-	struct session *session;
 
 	(void)flags;
 	(void)argc;
 	(void)argv;
-	if (pam_get_data(pamh, DATA_NAME, &data) != PAM_SUCCESS || !data)
+	if (!session)
 		return PAM_IGNORE; /* this login was left alone */
-	session = (struct session *)data;
 	/* Take it out of the handle without freeing it, then end it. */
 	if (pam_set_data(pamh, DATA_NAME, NULL, NULL) != PAM_SUCCESS)
 		return PAM_SESSION_ERR;
