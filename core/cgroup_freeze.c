@@ -30,6 +30,11 @@ static const struct cgroup_hierarchy *find_v2(const struct cgroup_set *set)
 	return NULL;
 }
 
+bool cgroup_freezes_by_v2(const struct cgroup_set *set)
+{
+	return find_v2(set) != NULL;
+}
+
 /* The user's directory in the v1 freezer, O_PATH; -ENOENT: not frozen. */
 static int open_freezer(uint32_t uid)
 {

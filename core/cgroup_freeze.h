@@ -18,6 +18,9 @@
 /* Is the user frozen, or being frozen? Quick: a login asks. */
 bool cgroup_is_frozen(const struct cgroup_set *set);
 
+/* By cgroup v2, not by the v1 freezer? */
+bool cgroup_freezes_by_v2(const struct cgroup_set *set);
+
 /*
  * Begin: from now on cgroup_is_frozen(). The caller holds the user's registry lock, so that a login
  * either has seen it or is registered. -EOPNOTSUPP: this host can't.
@@ -38,7 +41,7 @@ int cgroup_remove_freezer(uint32_t uid, struct failure *reterr);
 
 /*
  * A frozen user's sandbox is being ended: let those of its processes go on that have nothing left to do
- * but to die, and its leader, which must reap them. Others stay frozen.
+ * but to die, and its leader, which must reap them. Others stay frozen. Needs CAP_SYS_NICE where cgroup_freezes_by_v2().
  */
 void cgroup_release_dying(const struct cgroup_set *set, pid_t leader);
 

@@ -106,6 +106,9 @@ expect_ok "$CARREL" thaw "$USER_A"
 wait_until 10 counts || fail_ "carrel thaw: it does not go on"
 
 case_ "kill ends a frozen sandbox, its scopes and its session; the next login is as any other"
+# cpuset has a say in who may move a process when its CPUs change with it.
+policy_write '[default]' 'memory_max = 200M' 'cpus = 0'
+expect_ok "$CARREL" reload
 expect_ok "$CARREL" freeze "$USER_A"
 expect_ok "$CARREL" kill "$USER_A"
 session_cut a

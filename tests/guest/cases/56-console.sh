@@ -32,8 +32,11 @@ at_console()
 {
 	rm -f /guest/scratch/{said,typed,errors}
 	timeout -k 5 90 setsid --ctty --wait bash /guest/caller "$@" <>$console >&0 2>&0
-	stty -F $console sane
+	local status=$?
 	echo "said=$(cat /guest/scratch/said 2>/dev/null) typed=$(cat /guest/scratch/typed 2>/dev/null)"
+	# Else what has gone wrong.
+	stty -F $console sane
+	[ -e /guest/scratch/said ] || echo "status $status: $(cat /guest/scratch/errors 2>&1)"
 }
 as_bob() { at_console setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups "$@"; }
 policy_default
