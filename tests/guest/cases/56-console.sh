@@ -33,9 +33,9 @@ at_console()
 	rm -f /guest/scratch/{said,typed,errors}
 	timeout -k 5 90 setsid --ctty --wait bash /guest/caller "$@" <>$console >&0 2>&0
 	local status=$?
+	stty -F $console sane
 	echo "said=$(cat /guest/scratch/said 2>/dev/null) typed=$(cat /guest/scratch/typed 2>/dev/null)"
 	# Else what has gone wrong.
-	stty -F $console sane
 	[ -e /guest/scratch/said ] || echo "status $status: $(cat /guest/scratch/errors 2>&1)"
 }
 as_bob() { at_console setpriv --reuid "$UID_B" --regid "$UID_B" --init-groups "$@"; }
