@@ -52,6 +52,16 @@ case_ "umount and bind in a user namespace bring nothing of the host's back"
 run_ session_do in 'unshare -Urm sh -c "umount -l /sys/fs/cgroup/user.slice; umount -l /tmp; ls /tmp /sys/fs/cgroup/user.slice; echo ran"'
 grep -q ran <<<"$OUT" || fail_ "it did not run: $(said)"
 ! grep -qE "of-bob|user-$UID_B" <<<"$OUT" || fail_ "$(said)"
+case_ "case 61: no cgroup can be written but the manager's own, and no descriptor leads to one"
+# Outside as well: systemd hands user@.service's subtree to the user, whose limits are above it, and logind puts
+# every login in the slice. So what is new outside is what else is seen, above.
+run_ session_do in "$TESTS/attack_cgroup $UID_A"
+[ "$STATUS" = 0 ] || [ "$STATUS" = 1 ] || fail_ "it did not run: $(said)"
+! grep '^succeeded: ' <<<"$OUT" | grep -vF "/user@$UID_A.service" >"$SCRATCH/written" || fail_ "$(cat "$SCRATCH/written")"
+expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max afterwards"
+for pid in $(pgrep -u "$USER_A"); do
+	grep -q "^0::/user.slice/user-$UID_A.slice/" "/proc/$pid/cgroup" || fail_ "process $pid: $(cat "/proc/$pid/cgroup")"
+done
 session_end in
 session_end out
 session_do b 'pkill -x sleep; rm -f /tmp/of-bob' >/dev/null

@@ -20,6 +20,7 @@ print $file "@said\n";
 END
 # The one who calls: a program at the console that runs the command, and then reads what was typed.
 cat >/guest/caller <<'END'
+: >/guest/scratch/started
 stty -icanon -echo min 1
 "$@" </dev/tty >/dev/tty 2>/guest/scratch/errors
 read -r -t 3 -N 6 typed </dev/tty
@@ -30,9 +31,15 @@ chmod 755 /guest/paste /guest/caller
 # at_console CMD...: what the caller has got typed, and what the calls said.
 at_console()
 {
-	rm -f /guest/scratch/{said,typed,errors}
-	timeout -k 5 90 setsid --ctty --wait bash /guest/caller "$@" <>$console >&0 2>&0
-	local status=$?
+	local status attempt
+	rm -f /guest/scratch/{said,typed,errors,started}
+	# Once more when the console, not what is tested, has failed.
+	for attempt in 1 2 3; do
+		timeout -k 5 90 setsid --ctty --wait bash /guest/caller "$@" <>$console >&0 2>&0
+		status=$?
+		[ ! -e /guest/scratch/started ] || break
+		echo "    $console: status $status, attempt $attempt" >&2
+	done
 	stty -F $console sane
 	echo "said=$(cat /guest/scratch/said 2>/dev/null) typed=$(cat /guest/scratch/typed 2>/dev/null)"
 	# Else what has gone wrong.
@@ -78,4 +85,4 @@ expect_output 'said=25 25 typed=' at_console su - "$USER_A" -P -c /guest/paste
 case_ "su without either is no barrier, as pam_carrel(8) says"
 run_ at_console su - "$USER_A" --session-command /guest/paste
 if [ $pastes = 1 ]; then expect_equal "$OUT" 'said=0 0 typed=pushed' "through su"; else expect_equal "$OUT" 'said=1 1 typed=' "through su"; fi
-rm -f /guest/scratch/{said,typed,errors}
+rm -f /guest/scratch/{said,typed,errors,started}
