@@ -31,7 +31,7 @@ leftovers_files()
 # Everything below the stage but the runner's own part and the servers; users' processes; wardens.
 leftovers_processes()
 {
-	local dir exe
+	local pid exe
 	ps -eo pid=,ppid=,ruid=,stat=,args= | awk -v stage="$CHECK_STAGE_PID" -v runner="$CHECK_RUNNER_PID" \
 		-v servers="$CHECK_BASELINE_PIDS" -v low="$CHECK_UID" '
 		BEGIN { n = split(servers, s); for (i = 1; i <= n; i++) server[s[i]] = 1 }
@@ -47,9 +47,8 @@ leftovers_processes()
 				if (below || (uid[pid] >= low && uid[pid] < low + 10)) print "process " line[pid]
 			}
 		}'
-	for dir in /proc/[0-9]*; do
-		exe=$(readlink "$dir/exe" 2>/dev/null) || continue
-		case $exe in "$LIBEXEC"/*) echo "process ${dir#/proc/} 0 0 - $exe" ;; esac
+	exes | while read -r pid exe; do
+		case $exe in "$LIBEXEC"/*) echo "process $pid 0 0 - $exe" ;; esac
 	done
 }
 
@@ -63,13 +62,13 @@ leftovers_baseline()
 # carrel.slice itself may be in use by sandboxes that are not of this run.
 leftovers_slices()
 {
-	local others='' dir
-	for dir in /proc/[0-9]*; do
-		case $(readlink "$dir/exe" 2>/dev/null) in
+	local others='' exe _
+	while read -r _ exe; do
+		case $exe in
 		"$LIBEXEC"/*) ;;
 		*/carrel-session | */carrel-init) others='/carrel.slice$' ;;
 		esac
-	done
+	done < <(exes)
 	stage_slices | sort | comm -13 "$CHECK_PREFIX/stage/slices" - | grep -v -e "${others:-^$}"
 }
 

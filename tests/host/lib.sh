@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2120
 # What the host tests are written with. A test file is tests/host/NN-name.sh and starts with
 #	. "$CHECK_SOURCE/tests/host/lib.sh"
-# Its time limit is 120 s unless it has a line "# timeout: SECONDS". It runs as root on the stage (see
+# Its time limit is 120 s unless it has a line "# timeout: SECONDS"; twice that, and more on a loaded machine,
+# is what it gets. It runs as root on the stage (see
 # run and stage.sh): a private mount namespace with its own /etc, /dev, /home, /tmp, /var/tmp, shared
 # inside itself; "the host" in the tests is this stage. Afterwards nothing may be left over
 # (leftovers.sh): no process below the stage, mount, IPC object, cgroup, file in /tmp and its like.
@@ -57,6 +58,7 @@
 #   expect_log ERE  expect_nolog ERE          a line "FACILITY.SEVERITY ..." (waits up to 3 s)
 # Product's processes (pids as the host has them)
 #   warden_pids  init_pids                    all of this run's; no_sandbox: true when there is none
+#   exes                                      "PID PROGRAM" of every process of the machine
 #   ns_of PID KIND                            e.g. ns_of $$ mnt -> mnt:[4026531841]
 #   slice_dir CONTROLLER UID                  the user's slice where that controller lives, "" if none
 #   cgroup_version CONTROLLER                 1, 2 or "" (not there)
@@ -535,11 +537,17 @@ expect_nolog()
 
 # --- the product's processes
 
+# "PID PROGRAM" of every process. One process does it: a readlink for each took seconds on a loaded machine.
+exes()
+{
+	find /proc/[0-9]*/exe -maxdepth 0 -printf '%h %l\n' 2>/dev/null | cut -c7-
+}
+
 exe_pids()
 {
-	local dir
-	for dir in /proc/[0-9]*; do
-		[ "$(readlink "$dir/exe" 2>/dev/null)" != "$1" ] || echo "${dir#/proc/}"
+	local pid exe
+	exes | while read -r pid exe; do
+		[ "$exe" != "$1" ] || echo "$pid"
 	done
 }
 

@@ -25,13 +25,10 @@ die() {
 
 # Processes that run a program below one of the directories.
 processes_of() { # DIRECTORY...
-	local link target directory
-	for link in /proc/[0-9]*/exe; do
-		target=$(readlink "$link" 2>/dev/null) || continue
+	local pid target directory
+	find /proc/[0-9]*/exe -maxdepth 0 -printf '%h %l\n' 2>/dev/null | while read -r pid target; do
 		for directory in "$@"; do
-			[[ $target == "$directory"/* ]] || continue
-			link=${link#/proc/}
-			echo "${link%/exe}"
+			[[ $target != "$directory"/* ]] || echo "${pid#/proc/}"
 		done
 	done
 }
