@@ -75,11 +75,12 @@ grep -q '^hog 137$' <<<"$OUT" || fail_ "40M beside the other session's 35M fit i
 session_end s
 session_end other
 
+b_measure
 case_ "pids_max: a fork bomb stops, another user logs in"
 policy_write '[default]' 'pids_max = 40' "[user $USER_B]" 'pids_max = max'
 session_start s in "$USER_A"
 expect_equal "$(held pids_max)" 40 "pids_max held"
-while_ "$STARVE bomb 200 4"
+while_ "$STARVE bomb 200 15"
 most=0
 b_login
 while kill -0 "$while_pid" 2>/dev/null; do

@@ -37,11 +37,14 @@ expect_output mine "$CARREL" enter "$USER_A" -- cat /tmp/file
 expect_output mine "$CARREL" enter --root "$USER_A" cat /tmp/file
 
 case_ "in its cgroups"
+slice_count() { wc -l <"$(slice_dir pids "$UID_A")/cgroup.procs"; }
+members=$(slice_count)
 expect_ok "$CARREL" enter "$USER_A" -- cat /proc/self/cgroup
 grep -q ":pids:.*/carrel.slice/user-$UID_A.slice$\|^0::.*user-$UID_A.slice" <<<"$OUT" || fail_ "$(brief "$OUT")"
 expect_equal "$(grep -c "user-$UID_A.slice" <<<"$OUT")" \
 	"$(session_do s 'grep -c user- /proc/self/cgroup')" "hierarchies, as the login has them"
-wait_until 3 test "$(wc -l <"$(slice_dir pids "$UID_A")/cgroup.procs")" -lt 100
+alone() { [ "$(slice_count)" -le "$members" ]; }
+wait_until 3 alone || fail_ "processes are left: $(slice_count), before there were $members"
 
 case_ "as the user, with the policy's rights"
 expect_output "$(session_do s id)" "$CARREL" enter "$USER_A" -- id
@@ -67,11 +70,11 @@ expect_grep '^carrel: enter: the process on its way in was held' timeout 60 \
 
 # The freeze finds the process on its way in already in the user's cgroups; on v1 it can't even be killed then.
 case_ "... and neither is by a freeze that comes between"
+wait_until 3 alone || fail_ "the one before is still there"
 timeout -k 5 60 strace -D -f -o /dev/null -e trace=setns -e inject=setns:delay_exit=4000000 \
 	"$CARREL" enter "$USER_A" -- true 2>"$SCRATCH/said" &
 entering=$!
-on_its_way() { [ "$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)" -gt "$before" ]; }
-before=$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)
+on_its_way() { [ "$(slice_count)" -gt "$members" ]; }
 wait_until 3 on_its_way || fail_ "nobody is on the way in"
 "$CARREL" freeze "$USER_A" 2>"$SCRATCH/freeze" &
 freezing=$!
