@@ -114,7 +114,7 @@ services() {
 	local module=$PREFIX/security/pam_carrel.so
 	helper_script killed 'kill -KILL $$'
 	helper_script hanging 'exec sleep 30'
-	service plain "$module"
+	service plain "$module" timeout=20
 	service other "$module"
 	service option "$module" frobnicate
 	service missing "$module" helper=/nonexistent/carrel-session

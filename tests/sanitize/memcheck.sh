@@ -85,6 +85,7 @@ memcheck() { # NAME FUNCTION
 	local bad=0 errors=0 missing
 	rm -f "$RUN"/valgrind.*
 	"$2" >"$BUILD/said" || bad=1
+	[ -z "$held" ] || release 2>/dev/null
 	leftovers && helpers_end || errors=1
 	memory_errors || errors=1
 	missing=$(missing_calls)
@@ -197,7 +198,7 @@ mem_helper_everything() {
 mem_helper_attends() {
 	local good=0
 	policy </dev/null
-	hold mem-helper sleep=2000 suicide || return 1
+	hold mem-helper suicide || return 1
 	exits 0 checked_carrel list && says 1 "$ALICE" || good=1
 	release 2>/dev/null
 	return $good
@@ -223,7 +224,7 @@ mem_helper_refusals() {
 	helped open run=true close end
 	says 1 'open: PAM_SUCCESS' || return 1
 	echo 'sessions_max = 1' | policy
-	hold mem-helper sleep=2000 close end || return 1
+	hold mem-helper close end || return 1
 	helped open close end
 	says 1 'open: PAM_SESSION_ERR' && says 1 'as many sessions open' || return 1
 	release
@@ -238,11 +239,12 @@ mem_helper_usage() {
 mem_sweep() {
 	local pid
 	policy </dev/null
-	hold plain sleep=60000 || return 1
+	hold plain || return 1
 	for pid in $(processes_of "$PREFIX/libexec" "$BUILD/asan"); do
 		kill -KILL "$pid"
 	done
 	wait "$held" 2>/dev/null
+	held=
 	[ -n "$(find "$RUN/carrel" -type s)" ] || return 1
 	exits 0 checked "$BUILD/plain/carrel-session" --sweep
 }
@@ -279,7 +281,7 @@ mem_explain() {
 mem_list() {
 	local good=0
 	policy </dev/null
-	exits 0 checked_carrel list && hold plain sleep=6000 close end || return 1
+	exits 0 checked_carrel list && hold plain close end || return 1
 	exits 0 checked_carrel list --namespaces && says 1 "$ALICE" &&
 		exits 0 checked_carrel list --json && says 1 "$ALICE" || good=1
 	release

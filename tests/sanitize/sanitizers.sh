@@ -35,16 +35,20 @@ exits() { # STATUS COMMAND...
 	return 1
 }
 
-# A session of alice's that lives until release.
+# A session of alice's that lives until release, and does these steps then. try and memcheck release one that
+# the case left.
+held=
 hold() { # SERVICE STEP...
 	local service=$1
 	shift
 	: >"$BUILD/held"
-	timeout 60 "$BUILD/asan/caller" "start=carrel-sanitize-$service:$ALICE" open say=held "$@" \
-		>"$BUILD/held" 2>&1 </dev/null &
+	rm -f "$RUN/go"
+	mkfifo "$RUN/go"
+	# Who opens a FIFO for reading waits for somebody who writes.
+	timeout 300 "$BUILD/asan/caller" "start=carrel-sanitize-$service:$ALICE" open say=held "openfd=$RUN/go" \
+		"$@" >"$BUILD/held" 2>&1 </dev/null &
 	held=$!
-	for _ in $(seq 100); do
-		grep -q '^held' "$BUILD/held" && break
+	while kill -0 "$held" 2>/dev/null && ! grep -q '^held' "$BUILD/held"; do
 		sleep 0.05
 	done
 	grep -q 'open: PAM_SUCCESS' "$BUILD/held" || {
@@ -55,8 +59,24 @@ hold() { # SERVICE STEP...
 }
 
 release() {
+	local go
+	exec {go}<>"$RUN/go"
 	wait "$held"
+	exec {go}>&-
+	held=
 	cp "$BUILD/held" "$BUILD/out"
+}
+
+# Of the helpers, or PID 1s, of held sessions; there must be one.
+signal_all() { # SIGNAL PROGRAM
+	local pid count=0
+	for pid in $(processes_of "$PREFIX/libexec"); do
+		[[ $(readlink "/proc/$pid/exe") == */"$2" ]] && kill "-$1" "$pid" && count=$((count + 1))
+	done
+	[ $count -gt 0 ] || {
+		echo "there is no $2"
+		return 1
+	}
 }
 
 reports() {
@@ -73,6 +93,7 @@ reports() {
 try() { # NAME FUNCTION
 	local bad=0
 	"$2" || bad=1
+	[ -z "$held" ] || release
 	leftovers || bad=1
 	reports || bad=1
 	if [ "$bad" -eq 0 ]; then ok "sanitizers: $1"; else not_ok "sanitizers: $1"; fi
@@ -211,7 +232,7 @@ case_failing_mount() {
 
 case_sessions_max() {
 	echo 'sessions_max = 1' | policy
-	hold plain sleep=700 close end || return 1
+	hold plain close end || return 1
 	caller "start=carrel-sanitize-plain:$ALICE" open close end
 	says 1 'open: PAM_SESSION_ERR' && says 1 'as many sessions open' || return 1
 	release
@@ -268,35 +289,23 @@ case_hanging() {
 }
 
 case_warden_killed() {
-	local pid
 	policy </dev/null
-	hold plain sleep=500 close end || return 1
-	for pid in $(processes_of "$PREFIX/libexec"); do
-		[[ $(readlink "/proc/$pid/exe") == */carrel-session ]] && kill -KILL "$pid"
-	done
+	hold plain close end && signal_all KILL carrel-session || return 1
 	release
 	# close_session finds nobody, and has what was left swept up.
 	says 1 'close: '
 }
 
 case_init_killed() {
-	local pid
 	policy </dev/null
-	hold plain sleep=500 close end || return 1
-	for pid in $(processes_of "$PREFIX/libexec"); do
-		[[ $(readlink "/proc/$pid/exe") == */carrel-init ]] && kill -KILL "$pid"
-	done
+	hold plain close end && signal_all KILL carrel-init || return 1
 	release
 	says 1 'close: '
 }
 
 case_warden_term() {
-	local pid
 	policy </dev/null
-	hold plain sleep=500 close end || return 1
-	for pid in $(processes_of "$PREFIX/libexec"); do
-		[[ $(readlink "/proc/$pid/exe") == */carrel-session ]] && kill -TERM "$pid"
-	done
+	hold plain close end && signal_all TERM carrel-session || return 1
 	release
 	says 1 'close: '
 }
@@ -352,7 +361,7 @@ case_explain() {
 
 case_list() {
 	policy </dev/null
-	hold debug sleep=1500 close end || return 1
+	hold debug close end || return 1
 	exits 0 carrel list && says 1 "$ALICE" && exits 0 carrel list --namespaces && says 1 "$ALICE" &&
 		exits 0 carrel list --json && says 1 "$ALICE" || return 1
 	release
