@@ -41,7 +41,8 @@ case_ "the memory limit kills a hog; outside the same goes through"
 hog='head -c 100m /dev/zero | tail -c 90m | wc -c'
 expect_grep '^94371840$' ssh_out "$USER_B" "$hog"
 policy_write '[default]' "${limits[@]}" '[user bob]' 'memory_max = 60M' 'memory_high = max'
-expect_nogrep '^94371840$' ssh_in "$USER_B" "$hog"
+expect_nogrep '^94371840$' ssh_in "$USER_B" "echo began; $hog"
+grep -qx began <<<"$OUT" || fail_ "the hog did not run: $(said)"
 policy_write '[default]' "${limits[@]}"
 
 case_ "cgroups: own limits and others' processes are out of reach, others' slices out of sight"

@@ -31,7 +31,8 @@ case_ "they hold"
 # Without memory_high, which would slow the hog down for ever instead of ending it.
 shell_policy 'memory_max = 200M' 'swap_max = 0' 'pids_max = 60'
 hog='head -c 300m /dev/zero | tail -c 260m | wc -c'
-expect_nogrep '^272629760$' ssh_out "$USER_A" "$hog"
+expect_nogrep '^272629760$' ssh_out "$USER_A" "echo began; $hog"
+grep -qx began <<<"$OUT" || fail_ "the hog did not run: $(said)"
 run_ ssh_out "$USER_A" 'perl -e "while (\$n < 100 && defined(\$pid = fork)) { \$pid or do { sleep 2; exit }; \$n++ } print \$n"'
 [ "$STATUS" = 0 ] && [ "$OUT" -gt 20 ] && [ "$OUT" -lt 60 ] || fail_ "processes under pids_max = 60: $(said)"
 
@@ -50,7 +51,7 @@ run_ setpriv --reuid 2003 --regid 2003 --clear-groups env -i HOME=/ PATH="$PATH"
 mkdir -p /run/user/2003/systemd && chown -R 2003 /run/user/2003
 socat UNIX-LISTEN:/run/user/2003/systemd/private,fork SYSTEM:'sleep 9' &
 fake=$!
-sleep 1
+wait_until 20 test -S /run/user/2003/systemd/private || fail_ "no socket"
 chown 2003 /run/user/2003/systemd/private
 run_ setpriv --reuid 2003 --regid 2003 --clear-groups env -i HOME=/ PATH="$PATH" /usr/bin/carrel-shell -c 'echo ran'
 [ "$STATUS" = 126 ] && [ -z "$OUT" ] || fail_ "with a socket that says nothing: $(said)"

@@ -71,9 +71,9 @@ policy_write '[default]' 'memory_max = 500M'
 : >/tmp/guest.of-the-host
 expect_ok ssh_in "$USER_A" 'loginctl enable-linger || exit
 	systemd-run --user -q --unit=stay --wait sh -c "ls /tmp >~/saw; exec sleep 4005" </dev/null >/dev/null 2>&1 &
-	until systemctl --user is-active -q stay; do sleep 0.2; done'
+	for i in $(seq 300); do systemctl --user is-active -q stay && exit; sleep 0.2; done; exit 9'
 wait_until 20 no_login || fail_ "the login's sandbox is still there"
-pid=$(pgrep -u "$USER_A" -x sleep)
+pid=$(pgrep -u "$USER_A" -x sleep) || fail_ "nothing stays: it has ended with the login"
 expect_differ "$(ns_of "$pid" mnt)" "$(ns_of $$ mnt)" "its mount namespace"
 expect_nogrep guest.of-the-host cat "/home/$USER_A/saw"
 expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
