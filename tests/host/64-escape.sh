@@ -168,8 +168,9 @@ run_ ssh_out "$USER_A" "out=\$($writable); echo \"ran:\$out\""
 case_ "case 64: ptrace, signals, prlimit on PID 1"
 # Outside, a sandbox as simple tools make it: its PID 1 is the user's own process, and defenceless.
 if [ $can_userns = 1 ]; then
-	attack_out "unshare -Urpf --kill-child sleep 60 & sleep 0.5
-		$REACH init \$(ps -o pid= --ppid \$(ps -o pid= --ppid \$\$ -C unshare | head -1)); s=\$?; kill %1; exit \$s"
+	attack_out "unshare -Urpf --kill-child sleep 60 & u=\$!
+		for i in \$(seq 300); do p=\$(pgrep -x -P \$u sleep) && break; sleep 0.1; done
+		$REACH init \$p; s=\$?; kill \$u; exit \$s"
 else
 	attack_out "sleep 60 & $REACH init \$!; s=\$?; kill -9 \$!; exit \$s"
 fi

@@ -48,12 +48,12 @@ for instance in session user; do
 done
 
 case_ "runtime_max of one session leaves the younger one in the same sandbox alone"
-policy_write '[default]' 'instance = user' 'runtime_max = 5s'
+policy_write '[default]' 'instance = user' 'runtime_max = 14s'
 session_start old in "$USER_A"
-sleep 3
+sleep 7
 session_start young in "$USER_A"
 expect_equal "$(warden_count)" 1 "wardens"
-wait_until 6 eval '! kill -0 "$(session_client old)"' || fail_ "the old one is still there"
+wait_until 15 eval '! kill -0 "$(session_client old)"' || fail_ "the old one is still there"
 expect_output "$UID_A" session_do young id -u
 session_cut old
 session_end young
@@ -100,7 +100,7 @@ case_ "scp and sftp streams stay clean while the limit is hit"
 session_start hog in "$USER_A"
 head -c 5000000 /dev/urandom >"$SCRATCH/data"
 copies=()
-for copy in "scp -l 8000" "scp -O -l 8000" "sftp -l 8000"; do
+for copy in "scp -l 3000" "scp -O -l 3000" "sftp -l 3000"; do
 	to=$SCRATCH/${copy// /}
 	# shellcheck disable=SC2086 # words
 	case $copy in
@@ -113,13 +113,15 @@ sleep 1
 kills=$("$CARREL" show --json "$USER_A" | jq .usage.oom_kills)
 session_do hog "$eater" >/dev/null
 [ "$("$CARREL" show --json "$USER_A" | jq .usage.oom_kills)" -gt "$kills" ] || fail_ "the limit was not hit"
-kill -0 "${copies[@]}" || fail_ "a copy was over before: nothing was tested"
+for pid in "${copies[@]}"; do
+	kill -0 "$pid" || fail_ "a copy was over before: nothing was tested"
+done
 for pid in "${copies[@]}"; do
 	wait "$pid" || fail_ "a copy failed"
 done
-expect_output "" cat "$SCRATCH/scp-l8000.out" "$SCRATCH/scp-O-l8000.out"
-expect_output "sftp> put $SCRATCH/data /tmp/sftp-l8000" cat "$SCRATCH/sftp-l8000.out"
-expect_equal "$(session_do hog 'cat /tmp/*8000 | cksum')" \
+expect_output "" cat "$SCRATCH/scp-l3000.out" "$SCRATCH/scp-O-l3000.out"
+expect_output "sftp> put $SCRATCH/data /tmp/sftp-l3000" cat "$SCRATCH/sftp-l3000.out"
+expect_equal "$(session_do hog 'cat /tmp/*3000 | cksum')" \
 	"$(cat "$SCRATCH/data" "$SCRATCH/data" "$SCRATCH/data" | cksum)" "what arrived"
 session_end hog
 gone

@@ -53,6 +53,7 @@ for entry in root/tmp fd/1 mem environ cwd/ ns/mnt; do
 done
 hits=$(session_do victimown 'grep -c hit $HOME/.victimown')
 run_ ssh_to "$ATTACK_IN" "$USER_A" "$REACH everybody"
+[ "$STATUS" -le 1 ] || fail_ "inside: kill -1 did not run: $(said)"
 sleep 0.2
 expect_equal "$(session_do victimown 'grep -c hit $HOME/.victimown')" "$hits" "times that A's other login was hit"
 
@@ -66,9 +67,14 @@ for kind in shm sem mq; do
 done
 
 case_ "case 21: the user's own manager and its services are out of reach"
+# /run is the machine's. A mount goes with the stage, also when this is cut short.
+made=no
+[ -d /run/user ] || made=yes
+mkdir -p /run/user && mount -t tmpfs tmpfs /run/user
 mkdir -p "/run/user/$UID_A/systemd" && echo socket >"/run/user/$UID_A/systemd/private" && chown -R "$USER_A" "/run/user/$UID_A"
 attack_shell "cat /run/user/$UID_A/systemd/private 2>/dev/null"
-rm -rf "/run/user/$UID_A"
+umount /run/user
+[ $made = no ] || rmdir /run/user
 
 case_ "cases 30 and 31: /tmp full of bytes, of names"
 policy_write '[default]' 'tmp_size = 16M' 'tmp_inodes = 500'

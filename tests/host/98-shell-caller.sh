@@ -20,10 +20,10 @@ either()
 	esac
 }
 
-# with SETUP ARG...: as_a after a bash has done SETUP
+# with SETUP ARG...: as_a after a bash has done SETUP, in place of that bash: carrel-shell has its children
 with()
 {
-	timeout -k 1 20 bash -c '. "$0"; eval "$1"; shift; as_a "$@"' <(declare -f as_a; declare -p UID_A USER_A SHELL_PATH) "$@"
+	timeout -k 1 20 bash -c '. "$0"; eval "$1"; shift; as_a "$@"' <(declare -f as_a | sed "s/setpriv/exec setpriv/"; declare -p UID_A USER_A SHELL_PATH) "$@"
 }
 
 case_ "limits of all kinds"

@@ -53,8 +53,9 @@ for victim in carrel-init carrel-shell; do
 	done
 	[ -n "${killed:-}" ] || fail_ "there is no $victim"
 	killed=
-	wait $client
 	wait_until 5 a_gone || fail_ "$victim killed: left over: $(ps -u "$USER_A" -o pid=,args=)"
+	kill "$client" 2>/dev/null
+	wait "$client"
 done
 
 case_ "arguments and environments of all kinds"
