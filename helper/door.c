@@ -91,8 +91,7 @@ static const struct login_terms *find_terms(const struct warden *warden,
 		 * frozen user can't log in.
 		 */
 		if (request->uid != warden->info.uid || warden->cgroups.systemd ||
-		    terms->limits != door->limits ||
-		    cgroup_is_frozen(&warden->cgroups) ||
+		    terms->limits != door->limits || cgroup_is_frozen(&warden->cgroups) ||
 		    terms->controllers != controllers_of(&warden->cgroups) ||
 		    sessions_count(&warden->sessions) >= SESSIONS_MAX)
 			return NULL;
