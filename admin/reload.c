@@ -85,7 +85,7 @@ static int retune(struct reload *reload, const struct message_info *info, const 
 	/* What fails is reported there. */
 	(void)cgroup_retune(&set, plan, report, reload);
 	registry_leave(&user);
-	registry_tell_limits(info->uid);
+	registry_tell_limits(info->uid, plan_limits_hash(plan));
 	return 0;
 }
 

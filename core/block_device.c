@@ -17,15 +17,33 @@
 #define DEV "/dev/"
 #define SYS "/sys/dev/block"
 #define LAYERS_MAX 16
+#define NODE_TRIES 1000
 
-/* The devices' own tree: files that others mount in there, such as /dev/shm, are users'. */
-static int find_node(const char *path, dev_t *ret_device, struct failure *reterr)
+/*
+ * The devices' own tree: files that others mount in there, such as /dev/shm, are users'. EAGAIN: somebody
+ * mounted or renamed anywhere on the machine while a link's ".." was followed (openat2(2)); any user can see
+ * to that for one lookup in ten.
+ */
+static int open_node(const char *path)
 {
 	_close_ int dev_fd = open(DEV, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_close_ int fd =
-		dev_fd < 0 ? -1
-			   : sys_openat2(dev_fd, path + strlen(DEV), O_PATH | O_CLOEXEC,
-					 RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+	int fd = -1;
+
+	for (int tries = 0; dev_fd >= 0 && fd < 0 && tries < NODE_TRIES; tries++) {
+		fd = sys_openat2(dev_fd, path + strlen(DEV), O_PATH | O_CLOEXEC,
+				 RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+		if (fd < 0 && errno != EAGAIN)
+			return -1;
+	}
+	/* To cgroup_create(), EAGAIN is a directory that went away. */
+	if (fd < 0 && errno == EAGAIN)
+		errno = EBUSY;
+	return fd;
+}
+
+static int find_node(const char *path, dev_t *ret_device, struct failure *reterr)
+{
+	_close_ int fd = open_node(path);
 	struct stat st;
 
 	if (fd < 0)

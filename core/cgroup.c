@@ -374,8 +374,10 @@ int cgroup_create(struct cgroup_set *set, const struct plan *plan, struct failur
 		struct cgroup_hierarchy *hierarchy = &set->hierarchies[i];
 
 		r = -EAGAIN;
-		for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++)
+		for (int attempt = 0; attempt < CREATE_ATTEMPTS && r == -EAGAIN; attempt++) {
+			close_fd(&hierarchy->slice_fd);
 			r = make_slice(hierarchy, set->uid, plan, reterr);
+		}
 		if (r == -EAGAIN)
 			r = failure_say(reterr, EAGAIN,
 					"make the user's cgroup in %s: it went away %d times",

@@ -267,6 +267,23 @@ static int open_slice(const struct cgroup_set *set)
 	return fd < 0 ? -1 : fd;
 }
 
+bool cgroup_systemd_is_limited(const struct cgroup_set *set, const struct plan *plan)
+{
+	enum cgroup_mark marks[PLAN_LIMITS];
+	char held[CGROUP_VALUE_MAX];
+	_close_ int slice_fd = open_slice(set);
+
+	cgroup_marks_read(set->uid, properties, marks, PLAN_LIMITS);
+	for (int i = 0; i < PLAN_LIMITS; i++) {
+		bool is_set = plan->limits[i].set;
+
+		if (is_set != (marks[i] == MARK_SET) ||
+		    (is_set && !limit_holds(slice_fd, plan, (enum plan_limit_kind)i, held)))
+			return false;
+	}
+	return true;
+}
+
 /* The limits that the slice does not have, or has and should not. */
 static int order_limits(const struct cgroup_set *set, const struct plan *plan, struct order *order,
 			struct failure *reterr)

@@ -44,8 +44,14 @@ struct cgroup_systemd_login {
 };
 
 /*
+ * Does the slice hold the plan's limits, and none that an earlier policy left? Then cgroup_systemd_create()
+ * changes none. Looks only.
+ */
+bool cgroup_systemd_is_limited(const struct cgroup_set *set, const struct plan *plan);
+
+/*
  * In place of cgroup_create(): limits, the login's place, the sandbox's scope; each is verified.
- * Under the user's lock where limits of parallel logins may differ.
+ * Under the user's lock where it changes limits: those of parallel logins may differ.
  */
 int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
 			  const struct cgroup_systemd_login *login, struct failure *reterr);

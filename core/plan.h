@@ -126,6 +126,9 @@ int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
  */
 uint64_t plan_shape(const struct plan *plan);
 
+/* A hash of the limits: what the user's slice is to hold while a login of this plan is the last that set them. */
+uint64_t plan_limits_hash(const struct plan *plan);
+
 /*
  * The first step that waits for STEP_CGROUP_VIEW, with all that come after it: what the admin's paths bind,
  * hide or make read-only in /sys/fs/cgroup, or above it, is the view, not what was there before. step_count:

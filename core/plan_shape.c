@@ -11,6 +11,24 @@ static uint64_t add_text(uint64_t hash, const char *text)
 	return text ? pod_hash(hash, text, strlen(text) + 1) : pod_hash(hash, "\1", 1);
 }
 
+uint64_t plan_limits_hash(const struct plan *plan)
+{
+	uint64_t hash = POD_HASH_START;
+
+	for (size_t i = 0; i < PLAN_LIMITS; i++) {
+		uint64_t numbers[] = {plan->limits[i].set, plan->limits[i].value};
+
+		hash = pod_hash(hash, numbers, sizeof(numbers));
+		hash = add_text(hash, plan->limits[i].text);
+	}
+	for (size_t i = 0; i < plan->io_max.count; i++) {
+		hash = add_text(hash, plan->io_max.devices[i].path);
+		hash = pod_hash(hash, plan->io_max.devices[i].rates,
+				sizeof(plan->io_max.devices[i].rates));
+	}
+	return hash;
+}
+
 /* Whose the private directories are, and where they are kept. */
 static uint64_t add_store(uint64_t hash, const struct plan *plan, enum plan_step_kind kind)
 {

@@ -28,7 +28,7 @@ static const struct {
 	[MESSAGE_TMP_DONE] = {"private directories done", sizeof(struct message_tmp_done)},
 	[MESSAGE_ADOPT] = {"adopt", sizeof(struct message_adopt)},
 	[MESSAGE_ADOPTED] = {"adopted", sizeof(struct message_adopted)},
-	[MESSAGE_LIMITS] = {"limits", sizeof(struct message_plain)},
+	[MESSAGE_LIMITS] = {"limits", sizeof(struct message_limits)},
 };
 _Static_assert(ARRAY_SIZE(messages) == MESSAGE_LIMITS + 1, "a row for each message");
 

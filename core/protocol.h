@@ -207,6 +207,7 @@ struct login_terms {
 	uint64_t fingerprint; /* of the request (pod.h) */
 	uint64_t stamp; /* of the policy's files (policy_stamp.h); 0: decide each time */
 	uint64_t shape; /* of the sandbox (plan_shape()) */
+	uint64_t limits; /* of the slice (plan_limits_hash()) */
 	uint64_t bounding_set;
 	uint64_t sessions_max; /* or CONVERT_MAX */
 	uint64_t runtime_max; /* seconds, or CONVERT_MAX */
@@ -216,6 +217,12 @@ struct login_terms {
 	uint32_t controllers; /* bits of enum cgroup_controller_id */
 	int32_t oom_score_adj;
 	uint32_t spare; /* no padding: 0 */
+};
+
+/* The user's limits have been set, to a plan's. */
+struct message_limits {
+	struct message_head head;
+	uint64_t limits; /* plan_limits_hash() */
 };
 
 struct message_adopt {

@@ -124,9 +124,10 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 			    struct failure *reterr);
 
 /*
- * Tell the user's wardens that limits of the user have changed: those with notify = tty watch what has one.
- * Waits for nobody; best effort.
+ * Tell the user's wardens that limits of the user have changed, to a plan's (plan_limits_hash()): those with
+ * notify = tty watch what has one, and one that takes logins in knows which of them need a helper to set
+ * their own. Waits for nobody; best effort.
  */
-void registry_tell_limits(uint32_t uid);
+void registry_tell_limits(uint32_t uid, uint64_t limits);
 
 #endif

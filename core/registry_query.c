@@ -380,9 +380,9 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 	return 0;
 }
 
-void registry_tell_limits(uint32_t uid)
+void registry_tell_limits(uint32_t uid, uint64_t limits)
 {
-	struct message_plain message;
+	struct message_limits message = {.limits = limits};
 	char path[sizeof(CARREL_RUN) + 16];
 	const char *id;
 

@@ -15,6 +15,7 @@
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/slices.h"
 #include "helper/sweep.h"
 
 #define ATTEMPTS_MAX 50 /* with a warden that lives and closes without an answer */
@@ -190,11 +191,7 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 
 	/* The sandbox has other logins. */
 	(void)snprintf(id, sizeof(id), "%s-%d", adoption->adopted.id, opening->leader);
-	r = cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, &login, reterr)
-			     : cgroup_create(cgroups, &opening->plan, reterr);
-
-	if (cgroup_has_changed(cgroups))
-		registry_tell_limits(opening->login.uid);
+	r = slices_make(opening, &login, reterr);
 	if (r == 0)
 		r = reply_from_cgroups(cgroups, reply, fds, reterr);
 	cgroup_close(cgroups);

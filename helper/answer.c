@@ -64,6 +64,18 @@ static bool receive_plain(int client, enum message_type type)
 				&ignored) == 0;
 }
 
+static void hear_limits(struct warden *warden, int client)
+{
+	struct message_limits message;
+	struct failure ignored;
+
+	if (protocol_receive(client, MESSAGE_LIMITS, &message, sizeof(message), NULL, NULL,
+			     sys_now_ms(), &ignored) < 0)
+		return;
+	warden->door.limits = message.limits;
+	notify_start(&warden->notify, &warden->info, &warden->sessions);
+}
+
 void answer_client(struct warden *warden)
 {
 	struct failure ignored;
@@ -78,8 +90,7 @@ void answer_client(struct warden *warden)
 		answer_sessions(warden, client);
 		return;
 	case MESSAGE_LIMITS:
-		if (receive_plain(client, MESSAGE_LIMITS))
-			notify_start(&warden->notify, &warden->info, &warden->sessions);
+		hear_limits(warden, client);
 		return;
 	case MESSAGE_QUERY:
 		if (receive_plain(client, MESSAGE_QUERY))

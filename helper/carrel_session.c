@@ -28,6 +28,7 @@
 #include "helper/adopt.h"
 #include "helper/opening.h"
 #include "helper/share.h"
+#include "helper/slices.h"
 #include "helper/sweep.h"
 
 #define SWEEP_ALARM_SECONDS 60
@@ -157,17 +158,10 @@ static int make_slices(struct opening *opening, struct failure *reterr)
 					     .init = warden->sandbox.init_pid,
 					     .deadline_ms = opening->deadline_ms};
 
-	if (!warden->cgroups.systemd) {
-		int created = cgroup_create(&warden->cgroups, &opening->plan, reterr);
-
-		if (cgroup_has_changed(&warden->cgroups))
-			registry_tell_limits(opening->login.uid);
-		return created;
-	}
-	int r = cgroup_systemd_create(&warden->cgroups, &opening->plan, &login, reterr);
+	int r = slices_make(opening, &login, reterr);
 
 	/* There both are within the user's memory limit: an OOM kill is not to hit them. */
-	if (r == 0) {
+	if (r == 0 && warden->cgroups.systemd) {
 		struct failure ignored;
 
 		(void)oom_score_write(login.warden, OOM_SCORE_ADJ_MIN, &ignored);

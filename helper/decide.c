@@ -115,6 +115,7 @@ void opening_terms(const struct opening *opening, struct login_terms *ret_terms)
 		.fingerprint = pod_fingerprint(&opening->request),
 		.stamp = opening->stamp,
 		.shape = plan_shape(plan),
+		.limits = plan_limits_hash(plan),
 		.bounding_set = plan->bounding_set,
 		.sessions_max = plan->sessions_max,
 		.runtime_max = plan->runtime_max,

@@ -27,6 +27,7 @@ void door_learn(struct door *door, const struct login_terms *terms)
 {
 	size_t slot = door->next;
 
+	door->limits = terms->limits;
 	for (size_t i = 0; i < door->known; i++) {
 		if (door->terms[i].fingerprint == terms->fingerprint)
 			slot = i;
@@ -85,9 +86,12 @@ static const struct login_terms *find_terms(const struct warden *warden,
 
 		if (terms->fingerprint != fingerprint || terms->stamp == 0)
 			continue;
-		/* A helper asks systemd for a scope, and says why a frozen user can't log in. */
+		/*
+		 * A helper asks systemd for a scope, sets limits that are not this login's, and says why a
+		 * frozen user can't log in.
+		 */
 		if (request->uid != warden->info.uid || warden->cgroups.systemd ||
-		    cgroup_is_frozen(&warden->cgroups) ||
+		    terms->limits != door->limits || cgroup_is_frozen(&warden->cgroups) ||
 		    terms->controllers != controllers_of(&warden->cgroups) ||
 		    sessions_count(&warden->sessions) >= SESSIONS_MAX)
 			return NULL;

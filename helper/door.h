@@ -21,13 +21,14 @@ struct warden;
 struct door {
 	int fd; /* -1: closed, or never open */
 	uint64_t shape; /* of the sandbox, as it was made */
+	uint64_t limits; /* as they were last set, by whatever login or reload */
 	uint64_t pid_ns; /* the warden's own */
 	char service[PROTOCOL_NAME_MAX]; /* that it was made for */
 	struct login_terms terms[DOOR_TERMS];
 	size_t known, next;
 };
 
-/* Remember what logins of this kind are given, in place of the oldest. */
+/* Remember what logins of this kind are given, in place of the oldest. This one's limits have been set. */
 void door_learn(struct door *door, const struct login_terms *terms);
 
 /* Somebody knocks. */

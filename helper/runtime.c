@@ -27,7 +27,9 @@ size_t runtime_steps(uint64_t runtime_max, struct runtime_step ret_steps[RUNTIME
 							    ? end_ms - LAST_WARNING * 1000
 							    : end_ms / 2};
 	ret_steps[count++] = (struct runtime_step){RUNTIME_SAY, end_ms};
-	ret_steps[count++] = (struct runtime_step){RUNTIME_END, end_ms + RUNTIME_SAID_MS};
+	ret_steps[count++] = (struct runtime_step){RUNTIME_HANG_UP, end_ms + RUNTIME_SAID_MS};
+	ret_steps[count++] =
+		(struct runtime_step){RUNTIME_END, end_ms + RUNTIME_SAVE_SECONDS * 1000};
 	ret_steps[count++] =
 		(struct runtime_step){RUNTIME_KILL, end_ms + RUNTIME_GRACE_SECONDS * 1000};
 	return count;
@@ -76,15 +78,9 @@ static void say(const struct message_info *info, const struct member *member)
 	       info->user, info->id, max);
 }
 
-static void end(const struct message_info *info, const struct member *member)
-{
-	terminal_signal(info, member, SIGHUP);
-	(void)sys_pidfd_send_signal(member->leader_fd, SIGTERM);
-}
-
 static void kill_session(const struct message_info *info, const struct member *member)
 {
-	terminal_signal(info, member, SIGKILL);
+	terminal_kill(info, member);
 	(void)sys_pidfd_send_signal(member->leader_fd, SIGKILL);
 }
 
@@ -106,8 +102,10 @@ static int64_t attend_member(const struct message_info *info, struct member *mem
 			     (int64_t)member->terms.runtime_max * 1000 - step->age_ms);
 		else if (step->stage == RUNTIME_SAY)
 			say(info, member);
+		else if (step->stage == RUNTIME_HANG_UP)
+			terminal_hang_up(info, member);
 		else if (step->stage == RUNTIME_END)
-			end(info, member);
+			(void)sys_pidfd_send_signal(member->leader_fd, SIGTERM);
 		else
 			kill_session(info, member);
 	}

@@ -3,8 +3,9 @@
  * runtime - runtime_max: sessions that are too old are ended, with a warning to their terminal before.
  *
  * Warned 5 minutes and 1 minute before; where there is less than a minute, once, at half of it. Then
- * the session's processes get SIGHUP and its leader (sshd's monitor) SIGTERM, so that it logs out in
- * order; what is left of them after RUNTIME_GRACE_SECONDS is killed. What the session has left running
+ * the session's processes get SIGHUP, as when the line drops, and have RUNTIME_SAVE_SECONDS to save their
+ * work; then its leader (sshd's monitor) gets SIGTERM, so that it logs out in order, and what is left of
+ * them after RUNTIME_GRACE_SECONDS is killed. What the session has left running
  * in the background for itself stays as long as the sandbox does.
  */
 #ifndef CARREL_RUNTIME_H
@@ -15,12 +16,13 @@
 #include "core/protocol.h"
 #include "helper/sessions.h"
 
+#define RUNTIME_SAVE_SECONDS 5
 #define RUNTIME_GRACE_SECONDS 10
 #define RUNTIME_SAID_MS 300 /* for the last words to reach who is far away */
 
 /* The stages of a session's life, as ages in milliseconds, in their order. Pure. */
-#define RUNTIME_STAGES 5
-enum runtime_stage { RUNTIME_WARN, RUNTIME_SAY, RUNTIME_END, RUNTIME_KILL };
+#define RUNTIME_STAGES 6
+enum runtime_stage { RUNTIME_WARN, RUNTIME_SAY, RUNTIME_HANG_UP, RUNTIME_END, RUNTIME_KILL };
 struct runtime_step {
 	enum runtime_stage stage;
 	int64_t age_ms;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,10 @@
 #define MAJOR_PTS_LAST 143
 #define SERIAL_FIRST 64 /* minors of /dev/ttyS0 and on */
 
+#define NAME_SIZE 64 /* of a process: the kernel's TASK_COMM_LEN is 16 */
+
 /* The fields after the name, which may hold anything, also blanks and brackets (proc(5)). */
-static bool read_process(pid_t pid, struct process *ret_process)
+static bool read_process(pid_t pid, struct process *ret_process, char ret_name[NAME_SIZE])
 {
 	char path[40], text[512];
 	int parent, group, session, tty;
@@ -36,13 +39,17 @@ static bool read_process(pid_t pid, struct process *ret_process)
 	if (got <= 0)
 		return false;
 	text[got] = '\0';
-	const char *after = strrchr(text, ')');
+	const char *name = strchr(text, '(');
+	char *after = strrchr(text, ')');
 
-	if (!after || sscanf(after, ") %*c %d %d %d %d", &parent, &group, &session, &tty) != 4)
+	if (!name || !after ||
+	    sscanf(after, ") %*c %d %d %d %d", &parent, &group, &session, &tty) != 4)
 		return false;
 	/* As the kernel packs it: proc(5), tty_nr. */
 	unsigned int packed = (unsigned int)tty;
 
+	*after = '\0';
+	(void)snprintf(ret_name, NAME_SIZE, "%s", name + 1);
 	*ret_process = (struct process){
 		.pid = pid,
 		.parent = parent,
@@ -57,9 +64,11 @@ static bool read_process(pid_t pid, struct process *ret_process)
 static bool add_process(struct process_tree *tree, const char *name)
 {
 	struct process process;
+	char ignored[NAME_SIZE];
 	uint64_t pid;
 
-	if (convert_unsigned(name, 1, INT32_MAX, &pid) < 0 || !read_process((pid_t)pid, &process))
+	if (convert_unsigned(name, 1, INT32_MAX, &pid) < 0 ||
+	    !read_process((pid_t)pid, &process, ignored))
 		return true;
 	return process_tree_add(tree, &process);
 }
@@ -214,7 +223,9 @@ size_t terminal_tell(const struct message_info *info, const struct member *membe
 	return told;
 }
 
-void terminal_signal(const struct message_info *info, const struct member *member, int sig)
+/* `spared`: the name of those that are left alone, or NULL. */
+static void signal_all(const struct message_info *info, const struct member *member, int sig,
+		       const char *spared)
 {
 	struct process_tree tree;
 
@@ -222,15 +233,30 @@ void terminal_signal(const struct message_info *info, const struct member *membe
 	for (size_t i = 0; i < tree.count; i++) {
 		const struct process *process = &tree.list[i];
 		struct process again;
+		char name[NAME_SIZE];
 
 		if (!process_tree_is_below(&tree, process, member->leader))
 			continue;
 		_close_ int pidfd = sys_pidfd_open(process->pid);
 
 		/* The pidfd holds on to the process: is it still the one that was seen? */
-		if (pidfd >= 0 && read_process(process->pid, &again) &&
-		    again.parent == process->parent)
+		if (pidfd >= 0 && read_process(process->pid, &again, name) &&
+		    again.parent == process->parent && (!spared || strcmp(name, spared) != 0))
 			(void)sys_pidfd_send_signal(pidfd, sig);
 	}
 	process_tree_free(&tree);
+}
+
+void terminal_hang_up(const struct message_info *info, const struct member *member)
+{
+	struct process leader;
+	char name[NAME_SIZE];
+
+	if (read_process(member->leader, &leader, name))
+		signal_all(info, member, SIGHUP, name);
+}
+
+void terminal_kill(const struct message_info *info, const struct member *member)
+{
+	signal_all(info, member, SIGKILL, NULL);
 }

@@ -20,7 +20,12 @@
 size_t terminal_tell(const struct message_info *info, const struct member *members, size_t count,
 		     bool (*wants)(const struct member *member), const char *line);
 
-/* Send a signal to the session's processes other than the leader. */
-void terminal_signal(const struct message_info *info, const struct member *member, int sig);
+/*
+ * Of the session's processes other than the leader: SIGHUP to the user's programs, SIGKILL to all. A program's
+ * own that carries the session (sshd's child, which has the leader's name) is not hung up: the line would be
+ * cut, and with it the time that the others have. Both need CAP_KILL.
+ */
+void terminal_hang_up(const struct message_info *info, const struct member *member);
+void terminal_kill(const struct message_info *info, const struct member *member);
 
 #endif

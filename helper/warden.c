@@ -14,6 +14,7 @@
 #include "core/caps.h"
 #include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
+#include "core/convert.h"
 #include "core/sys.h"
 #include "helper/answer.h"
 #include "helper/end_line.h"
@@ -293,6 +294,15 @@ static void attend(struct warden *warden)
 	}
 }
 
+static bool has_runtime_max(const struct warden *warden)
+{
+	for (size_t i = 0; i < warden->sessions.count; i++) {
+		if (warden->sessions.members[i].terms.runtime_max != CONVERT_MAX)
+			return true;
+	}
+	return false;
+}
+
 void warden_run(struct warden *warden, bool log_end)
 {
 	struct cgroup_usage usage;
@@ -304,8 +314,8 @@ void warden_run(struct warden *warden, bool log_end)
 	 */
 	uint64_t keep = UINT64_C(1) << CAP_DAC_OVERRIDE;
 
-	/* A pod's may have to end one of its sessions, and what that runs, alone. */
-	if (!(warden->info.namespaces & (1U << NS_PID)) || warden->pod)
+	/* A pod's may have to end one of its sessions, and what that runs, alone; runtime_max hangs up. */
+	if (!(warden->info.namespaces & (1U << NS_PID)) || warden->pod || has_runtime_max(warden))
 		keep |= UINT64_C(1) << CAP_KILL;
 	/*
 	 * To let a frozen leader, which has more capabilities, out of the slice: cpuset asks for what

@@ -190,6 +190,27 @@ else
 	skip_ "the root file system is on no disk"
 fi
 
+case_ "io_max: a disk named by a link, as below /dev/disk, is found whatever users rename meanwhile"
+if [ -n "$LOOP" ]; then
+	links=/dev/carrel-check-links
+	mkdir -p $links && ln -sfn "../${LOOP##*/}" $links/disk
+	policy_write '[default]' "io_max = $links/disk rbps=3M"
+	expect_ok ssh_in "$USER_A" true
+	mkdir "$SCRATCH/renamed" && touch "$SCRATCH"/renamed/{a,b} && chown -R "$USER_A" "$SCRATCH/renamed"
+	setpriv --reuid "$UID_A" --clear-groups --pdeathsig KILL \
+		"$TESTS/attack_rename" "$SCRATCH/renamed/a" "$SCRATCH/renamed/b" 1000 &
+	renamer=$!
+	# One lookup in ten has to be done again.
+	for ((i = 0; i < 60; i++)); do
+		expect_ok "$CARREL" check
+	done
+	kill $renamer || fail_ "nobody renamed"
+	wait $renamer 2>/dev/null
+	rm -r $links
+else
+	skip_ "no loop device"
+fi
+
 case_ "io_max: no such device, no disk, a path that others can change, one disk twice: refused, and said before"
 refuses 'io_max can.t be enforced: look for the device /dev/nonesuch' 'io_max = /dev/nonesuch rbps=1M'
 refuses 'io_max can.t be enforced: /dev/null is no block device' 'io_max = /dev/null rbps=1M'

@@ -168,6 +168,29 @@ expect_grep '^uts:' ssh_in "$USER_A" readlink /proc/self/ns/uts
 expect_differ "$OUT" "$(ns_of $$ uts)" "the uts namespace of a fresh one"
 expect_end
 
+case_ "limits that differ by service: each login sets its own, and needs a helper for it only then"
+pod_policy 'pids_max = 300' '[service joins2]' 'pids_max = 200' '[service apart]' 'pids_max = 100' 'instance = session'
+first_joins
+expect_helpers 0 "at the next"
+pids_max() { cat "$(slice_dir pids "$UID_A")/pids.max"; }
+join_once joins2
+expect_helpers 1 "of the other service"
+expect_equal "$(pids_max)" 200 "pids.max of the other service"
+join_once
+expect_helpers 1 "of the first again, whose limits are not in force"
+expect_equal "$(pids_max)" 300 "pids.max of the first"
+join_once
+expect_helpers 0 "once they are"
+# One that is beside the sandbox.
+pam_write apart "$(pam_line)"
+expect_ok steps start="apart:$USER_A" open close end
+expect_equal "$(pids_max)" 100 "pids.max of a login in a sandbox of its own"
+join_once
+expect_helpers 1 "after it"
+expect_equal "$(pids_max)" 300 "pids.max after it"
+session_end hold
+expect_end
+
 case_ "a service that is to have other namespaces gets a sandbox of its own"
 pod_policy '[service apart]' 'namespaces = mount ipc'
 pam_write apart "$(pam_line)"

@@ -39,6 +39,11 @@ for instance in session user; do
 	expect_nogrep 'carrel' echo "$ERR"
 	gone
 
+	case_ "what wants to save its work when it is hung up can, without a terminal as well (instance = $instance)"
+	expect_fail ssh_in "$USER_A" 'trap "sleep 1; echo saved >~/saved; exit 1" HUP; for i in $(seq 300); do sleep 0.2; done'
+	expect_output saved ssh_out "$USER_A" 'cat ~/saved; rm ~/saved'
+	gone
+
 	case_ "a session that ignores SIGHUP and SIGTERM is killed (instance = $instance)"
 	before=$SECONDS
 	expect_fail ssh_in "$USER_A" 'trap "" HUP TERM; for i in $(seq 120); do sleep 0.5; done; echo slept'

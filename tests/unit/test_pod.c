@@ -188,6 +188,31 @@ static void a_shape_is_of_what_can_not_change_later(void **state)
 	assert_int_equal(plan_shape(&plan), first);
 }
 
+static void a_hash_of_limits_is_of_each_of_them(void **state)
+{
+	struct plan plan = {.namespaces = 7};
+	uint64_t seen[] = {plan_limits_hash(&plan), 0, 0, 0, 0, 0};
+
+	(void)state;
+	plan.namespaces = 15;
+	assert_int_equal(plan_limits_hash(&plan), seen[0]);
+	plan.limits[LIMIT_PIDS_MAX] = (struct plan_limit){.set = true, .value = 3};
+	seen[1] = plan_limits_hash(&plan);
+	plan.limits[LIMIT_PIDS_MAX].value = 4;
+	seen[2] = plan_limits_hash(&plan);
+	plan.limits[LIMIT_CPUS] = (struct plan_limit){.set = true, .text = "0"};
+	seen[3] = plan_limits_hash(&plan);
+	plan.io_max.devices[0].path = "/dev/sda";
+	plan.io_max.count = 1;
+	seen[4] = plan_limits_hash(&plan);
+	plan.io_max.devices[0].rates[IO_WIOPS] = 1;
+	seen[5] = plan_limits_hash(&plan);
+	for (size_t i = 0; i < ARRAY_SIZE(seen); i++) {
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(seen[i], seen[j]);
+	}
+}
+
 static void a_shape_is_of_where_private_directories_are_kept(void **state)
 {
 	struct plan_step step = {.kind = STEP_TMPFS};
@@ -215,6 +240,7 @@ int main(void)
 		cmocka_unit_test(a_fingerprint_is_not_of_where_from),
 		cmocka_unit_test(a_stamp_follows_every_change),
 		cmocka_unit_test(a_shape_is_of_what_can_not_change_later),
+		cmocka_unit_test(a_hash_of_limits_is_of_each_of_them),
 		cmocka_unit_test(a_shape_is_of_where_private_directories_are_kept),
 	};
 

@@ -120,20 +120,21 @@ static void check_steps(uint64_t seconds, const int64_t *ages, size_t count)
 		return;
 	assert_int_equal(steps[count - 1].stage, RUNTIME_KILL);
 	assert_int_equal(steps[count - 2].stage, RUNTIME_END);
-	assert_int_equal(steps[count - 3].stage, RUNTIME_SAY);
-	for (size_t i = 0; i + 3 < count; i++)
+	assert_int_equal(steps[count - 3].stage, RUNTIME_HANG_UP);
+	assert_int_equal(steps[count - 4].stage, RUNTIME_SAY);
+	for (size_t i = 0; i + 4 < count; i++)
 		assert_int_equal(steps[i].stage, RUNTIME_WARN);
 }
 
 static void warnings_come_five_minutes_and_one_before_the_end(void **state)
 {
 	(void)state;
-	check_steps(3600, (int64_t[]){3300000, 3540000, 3600000, 3600300, 3610000}, 5);
-	check_steps(301, (int64_t[]){1000, 241000, 301000, 301300, 311000}, 5);
-	check_steps(300, (int64_t[]){240000, 300000, 300300, 310000}, 4);
-	check_steps(61, (int64_t[]){1000, 61000, 61300, 71000}, 4);
-	check_steps(60, (int64_t[]){30000, 60000, 60300, 70000}, 4);
-	check_steps(1, (int64_t[]){500, 1000, 1300, 11000}, 4);
+	check_steps(3600, (int64_t[]){3300000, 3540000, 3600000, 3600300, 3605000, 3610000}, 6);
+	check_steps(301, (int64_t[]){1000, 241000, 301000, 301300, 306000, 311000}, 6);
+	check_steps(300, (int64_t[]){240000, 300000, 300300, 305000, 310000}, 5);
+	check_steps(61, (int64_t[]){1000, 61000, 61300, 66000, 71000}, 5);
+	check_steps(60, (int64_t[]){30000, 60000, 60300, 65000, 70000}, 5);
+	check_steps(1, (int64_t[]){500, 1000, 1300, 6000, 11000}, 5);
 	check_steps(CONVERT_MAX, NULL, 0);
 	check_steps(UINT64_MAX / 1000, NULL, 0);
 }

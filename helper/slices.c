@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "helper/slices.h"
+
+#include "core/registry.h"
+
+/* 1: nothing had to be changed in a slice that other logins are in. */
+static int make_quickly(struct opening *opening, const struct cgroup_systemd_login *login,
+			struct failure *reterr)
+{
+	struct cgroup_set *cgroups = &opening->warden.cgroups;
+	int r;
+
+	if (cgroups->systemd) {
+		if (!cgroup_systemd_is_limited(cgroups, &opening->plan))
+			return 0;
+		r = cgroup_systemd_create(cgroups, &opening->plan, login, reterr);
+		return r < 0 ? r : 1;
+	}
+	r = cgroup_create(cgroups, &opening->plan, reterr);
+	/* Where it failed: another login may have written its limits between our write and our look. */
+	return r == 0 && !cgroup_has_changed(cgroups) ? 1 : 0;
+}
+
+static int make_locked(struct opening *opening, const struct cgroup_systemd_login *login,
+		       struct failure *reterr)
+{
+	struct cgroup_set *cgroups = &opening->warden.cgroups;
+	struct registry_user user;
+	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &user, reterr);
+
+	if (r < 0)
+		return r;
+	/* Ours, or by now another login's: no limit in it is still the kernel's own. */
+	for (size_t i = 0; i < cgroups->count; i++)
+		cgroups->hierarchies[i].created = false;
+	r = cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, login, reterr)
+			     : cgroup_create(cgroups, &opening->plan, reterr);
+	registry_leave(&user);
+	return r;
+}
+
+int slices_make(struct opening *opening, const struct cgroup_systemd_login *login,
+		struct failure *reterr)
+{
+	int r = make_quickly(opening, login, reterr);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = make_locked(opening, login, reterr);
+	registry_tell_limits(opening->login.uid, plan_limits_hash(&opening->plan));
+	return r;
+}
