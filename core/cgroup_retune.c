@@ -19,6 +19,7 @@ struct retune {
 	cgroup_report *report;
 	void *arg;
 	int first;
+	bool lost; /* sessions that no limit reaches */
 };
 
 static void note(struct retune *retune, const struct failure *failure)
@@ -108,18 +109,29 @@ static void adopt(struct cgroup_set *set, size_t index, const struct plan *plan,
 				  .hierarchies = {set->hierarchies[other]},
 				  .count = 1};
 	struct failure failure;
+	_close_ int from_fd =
+		other < set->count
+			? cgroup_open_slice(&set->hierarchies[other], set->uid, &failure)
+			: -ENOENT;
+
+	/* Sessions from before `cgroup` was set in [host]: nobody knows their processes. */
+	if (from_fd < 0) {
+		(void)failure_say(&failure, ESRCH,
+				  "the open sessions are in no cgroup of the user's, so they stay "
+				  "without limits; later logins have them");
+		if (plan_has_limits(plan) && !retune->lost)
+			note(retune, &failure);
+		retune->lost = true;
+		return;
+	}
 	int r = cgroup_create(&alone, plan, &failure);
 
 	cgroup_close(&alone);
 	_close_ int to_fd = r < 0 ? -1 : cgroup_open_slice(hierarchy, set->uid, &failure);
-	_close_ int from_fd =
-		to_fd < 0 || other >= set->count
-			? -1
-			: cgroup_open_slice(&set->hierarchies[other], set->uid, &failure);
 
-	if (r == 0 && (to_fd < 0 || (from_fd < 0 && other < set->count)))
-		r = -failure.err;
-	for (int round = 0; round < MOVE_ROUNDS && from_fd >= 0; round++) {
+	if (r == 0 && to_fd < 0)
+		r = to_fd;
+	for (int round = 0; r >= 0 && round < MOVE_ROUNDS; round++) {
 		r = move_members(&from, from_fd, hierarchy, to_fd, &failure);
 		if (r <= 0)
 			break;

@@ -114,6 +114,17 @@ else
 	skip_ "no cpuset controller, or one CPU only"
 fi
 
+case_ "a session from before cgroups were used: reload says that no limit reaches it, and leaves no slice"
+policy_write '[host]' 'cgroup = none'
+session_start s in "$USER_A"
+policy_write '[default]' 'pids_max = 50'
+expect_status 1 "$CARREL" reload
+grep -q "^carrel: reload: $USER_A: the open sessions are in no cgroup" <<<"$ERR" || fail_ "$(brief "$ERR")"
+expect_equal "$(grep -c "^carrel: reload:" <<<"$ERR")" 1 "messages"
+session_end s
+wait_until 5 slice_gone pids "$UID_A" || fail_ "a slice is left"
+policy_default
+
 case_ "reload waits for who is storing a policy, and says when that has no end"
 policy_write '[default]' 'pids_max = 76'
 accepted=$(cksum "$STATE/policy")
