@@ -96,11 +96,11 @@ expect_grep '^carrel: enter: the process on its way in was held' timeout 60 \
 
 # The freeze finds the process on its way in already in the user's cgroups; on v1 it can't even be killed then.
 case_ "... and neither is by a freeze that comes between"
+before=$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)
 timeout -k 5 60 strace -D -f -o /dev/null -e trace=setns -e inject=setns:delay_exit=4000000 \
 	"$CARREL" enter "$USER_A" -- true 2>"$SCRATCH/said" &
 entering=$!
 on_its_way() { [ "$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)" -gt "$before" ]; }
-before=$(cat "$(slice_dir pids "$UID_A")/cgroup.procs" | wc -l)
 wait_until 3 on_its_way || fail_ "nobody is on the way in"
 "$CARREL" freeze "$USER_A" 2>"$SCRATCH/freeze" &
 freezing=$!
