@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* carrel - the admin's command: a table of verbs, each in a file of its own. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,8 @@ static int finish(int code)
 
 int main(int argc, char **argv)
 {
+	/* Ignored, which a caller may hand down, it would hide how our children have ended. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	if (argc < 2) {
 		print_help(stderr);
 		return VERB_USAGE;

@@ -52,19 +52,18 @@ static int open_init(struct enter *enter, struct failure *reterr)
 	return 0;
 }
 
-/* Somebody whose cgroups are the sandbox's: the session's leader, or a process inside; 0: nobody. */
-static pid_t find_member(const struct message_info *info)
+/* A process inside, but for its leader, whose cgroups are the sandbox's; 0: nobody. */
+static pid_t find_inside(const struct message_info *info)
 {
 	struct process_list list = {.count = 0};
 	struct failure ignored;
 	pid_t member = 0;
 
-	if (info->leader_pid > 0 && kill(info->leader_pid, 0) == 0)
-		return info->leader_pid;
 	if (processes_list(info, 1, &list, &ignored) < 0)
 		return 0;
 	for (size_t i = 0; i < list.count && member == 0; i++)
-		if (list.processes[i].pid != info->init_pid)
+		if (list.processes[i].pid != info->init_pid &&
+		    list.processes[i].pid != info->leader_pid)
 			member = list.processes[i].pid;
 	processes_free(&list);
 	return member;
@@ -131,36 +130,64 @@ static int open_join(const struct cgroup_hierarchy *hierarchy, const char *membe
 				 : open_slice_join(hierarchy, uid);
 }
 
+/* Into the cgroups that the member is in; without one (0), into the user's own. */
+static int join_as(struct enter *enter, const struct cgroup_set *set, pid_t member,
+		   struct failure *reterr)
+{
+	char name[32], text[CGROUP_PLACE_TEXT];
+	int r = 0;
+
+	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", member);
+	if (member > 0)
+		r = cgroup_read_file(AT_FDCWD, name, text, sizeof(text));
+	if (r == -ENOENT || r == -ESRCH)
+		return 0; /* it has just ended */
+	if (r < 0)
+		return failure_set(reterr, -r, "read %s", name);
+	for (size_t i = 0; i < set->count; i++) {
+		int fd = open_join(&set->hierarchies[i], member > 0 ? text : NULL, set->uid);
+
+		if (fd >= 0)
+			enter->join_fds[enter->join_count++] = fd;
+		else if (fd != -ENOENT)
+			return failure_set(reterr, -fd, "open the user's cgroup in %s",
+					   set->hierarchies[i].mount);
+	}
+	return 0;
+}
+
+/* Has it cgroups of its own? Not with cgroup = none, nor inside another one on cgroup v2. */
+static bool has_slice(const struct message_info *info)
+{
+	return info->memory_dir[0] || info->cpu_dir[0] || info->pids_dir[0];
+}
+
 /* Into the cgroups that the sandbox's processes are in. */
 static int open_joins(struct enter *enter, struct failure *reterr)
 {
-	uint32_t uid = enter->info.uid;
-	pid_t member = find_member(&enter->info);
-	char name[32], text[CGROUP_PLACE_TEXT];
+	const struct message_info *info = &enter->info;
+	bool leads = info->leader_pid > 0 && kill(info->leader_pid, 0) == 0;
 	struct cgroup_set set;
-	int r = cgroup_find_user(uid, &set);
+	int r = cgroup_find_user(info->uid, &set);
 
 	if (r < 0)
 		return failure_set(reterr, -r, "look for the user's cgroups");
 	if (cgroup_is_frozen(&set))
 		return failure_say(reterr, EBUSY,
 				   "%s is frozen, so nothing would run there (see: carrel thaw)",
-				   enter->info.user);
-	(void)snprintf(name, sizeof(name), "/proc/%d/cgroup", member);
-	if (member > 0)
-		r = cgroup_read_file(AT_FDCWD, name, text, sizeof(text));
-	if (r < 0)
-		return failure_set(reterr, -r, "read %s", name);
-	for (size_t i = 0; i < set.count; i++) {
-		int fd = open_join(&set.hierarchies[i], member > 0 ? text : NULL, uid);
-
-		if (fd >= 0)
-			enter->join_fds[enter->join_count++] = fd;
-		else if (fd != -ENOENT)
-			return failure_set(reterr, -fd, "open the user's cgroup in %s",
-					   set.hierarchies[i].mount);
-	}
-	return 0;
+				   info->user);
+	if (leads)
+		r = join_as(enter, &set, info->leader_pid, reterr);
+	/* A session's leader ends before what it has left behind, and its pid becomes somebody else's. */
+	if (r == 0 && enter->join_count == 0 && (!leads || has_slice(info)))
+		r = join_as(enter, &set, find_inside(info), reterr);
+	if (r == 0 && enter->join_count == 0 && set.count > 0 && has_slice(info))
+		return failure_say(
+			reterr, ESRCH,
+			"no process of %s is in the user's cgroups, so that what runs there "
+			"would be without limits",
+			info->id);
+	return r;
 }
 
 /* As a login of the user has it now. */

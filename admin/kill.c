@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "admin/select.h"
 #include "admin/verb.h"
+#include "admin/warden_pidfd.h"
 #include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
 #include "core/registry.h"
@@ -26,32 +28,6 @@ struct victim {
 	bool silent;
 	int pidfd; /* of its warden; -1: has gone */
 };
-
-/* The pidfd of the warden, or -1 when the sandbox has ended meanwhile. */
-static int open_warden(const struct message_info *info, int *ret_pidfd, struct failure *reterr)
-{
-	_close_ int pidfd = info->warden_pid > 0 ? sys_pidfd_open(info->warden_pid) : -1;
-	pid_t pid = 0;
-	int r;
-
-	*ret_pidfd = -1;
-	if (pidfd < 0 && info->warden_pid > 0 && errno != ESRCH)
-		return failure_set(reterr, errno, "open the warden of %s", info->id);
-	r = registry_warden_pid(info->uid, info->id, &pid, reterr);
-	/* As SO_PEERCRED has who is in none of our pid namespaces: numbers mean somebody else here. */
-	if (r == 0 && pid == 0)
-		return failure_say(reterr, EXDEV,
-				   "the warden of %s is outside of this sandbox; do this outside",
-				   info->id);
-	if (r == -ENOENT || (r == 0 && pidfd < 0))
-		return 0;
-	if (r < 0)
-		return r;
-	/* It still listens: so the pid was its own when the pidfd was opened. */
-	if (pid == info->warden_pid)
-		*ret_pidfd = steal_fd(&pidfd);
-	return 0;
-}
 
 /* Wait for those that still live; returns how many do at the deadline. */
 static size_t wait_for(struct victim *victims, size_t count, int64_t deadline_ms)
@@ -73,14 +49,17 @@ static int sweep(struct failure *reterr)
 {
 	char *argv[] = {(char *)HELPER, (char *)"--sweep", NULL};
 	char *envp[] = {NULL};
-	int status = 0;
-	pid_t pid;
+	int status = -1;
+	pid_t pid, reaped;
 	int err = posix_spawn(&pid, HELPER, NULL, NULL, argv, envp);
 
 	if (err)
 		return failure_set(reterr, err, "run " HELPER " --sweep");
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do
+		reaped = waitpid(pid, &status, 0);
+	while (reaped < 0 && errno == EINTR);
+	if (reaped < 0)
+		return failure_set(reterr, errno, "wait for " HELPER " --sweep");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return failure_say(reterr, EIO,
 				   HELPER " --sweep could not remove everything (see the log)");
@@ -100,6 +79,26 @@ static int say_left(const struct victim *victims, size_t count, struct failure *
 			   WAIT_MS / 1000, ids);
 }
 
+/* One whose warden can't be told does not keep the others; the first failure is kept. */
+static int tell_all(struct victim *victims, size_t count, struct failure *reterr)
+{
+	struct failure later;
+	int first = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int r = warden_pidfd_open(victims[i].info, &victims[i].pidfd,
+					  first < 0 ? &later : reterr);
+
+		first = first < 0 ? first : r;
+		if (victims[i].pidfd < 0)
+			continue;
+		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGTERM);
+		/* Somebody may have stopped it. */
+		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGCONT);
+	}
+	return first;
+}
+
 /*
  * The warden ends its sandbox in order. One that hangs is killed, which ends the sandbox too, by its
  * link to PID 1; the sweep then does the warden's part.
@@ -109,18 +108,8 @@ static int end_all(struct victim *victims, size_t count, struct failure *reterr)
 	int64_t deadline_ms = sys_now_ms() + WAIT_MS, hung_ms = sys_now_ms() + HUNG_WAIT_MS;
 	bool killed = false;
 	size_t left;
+	int r = tell_all(victims, count, reterr);
 
-	for (size_t i = 0; i < count; i++) {
-		int r = open_warden(victims[i].info, &victims[i].pidfd, reterr);
-
-		if (r < 0)
-			return r;
-		if (victims[i].pidfd < 0)
-			continue;
-		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGTERM);
-		/* Somebody may have stopped it. */
-		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGCONT);
-	}
 	for (size_t i = 0; i < count; i++) {
 		if (!victims[i].silent || wait_for(&victims[i], 1, hung_ms) == 0)
 			continue;
@@ -128,9 +117,13 @@ static int end_all(struct victim *victims, size_t count, struct failure *reterr)
 		(void)sys_pidfd_send_signal(victims[i].pidfd, SIGKILL);
 	}
 	left = wait_for(victims, count, deadline_ms);
-	if (killed && sweep(reterr) < 0)
-		return -reterr->err;
-	return left > 0 ? say_left(victims, count, reterr) : 0;
+	if (killed) {
+		struct failure later;
+		int swept = sweep(r < 0 ? &later : reterr);
+
+		r = r < 0 ? r : swept;
+	}
+	return r == 0 && left > 0 ? say_left(victims, count, reterr) : r;
 }
 
 /*
@@ -178,6 +171,17 @@ static int end_sandboxes(const char *word, struct failure *reterr)
 	return r;
 }
 
+/* A pidfd for each sandbox. Nothing of anybody else's runs with it: the sweep, and carrel-systemd. */
+static void raise_nofile(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run_kill(const struct verb *verb, int argc, char **argv)
 {
 	struct failure failure;
@@ -189,6 +193,7 @@ static int run_kill(const struct verb *verb, int argc, char **argv)
 		return verb_wrong(verb, "expected a user or an id");
 	if (verb_need_root("kill") != VERB_DONE)
 		return VERB_FAILED;
+	raise_nofile();
 	for (int i = optind; i < argc; i++) {
 		if (end_sandboxes(argv[i], &failure) == 0)
 			continue;

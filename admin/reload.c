@@ -76,8 +76,10 @@ static int retune(struct reload *reload, const struct message_info *info, const 
 	struct cgroup_set set;
 	int r = cgroup_find(plan, info->uid, &set, reterr);
 
-	if (r == 0)
-		r = registry_lock(info->uid, false, sys_now_ms() + LOCK_WAIT_MS, &user, reterr);
+	/* Also with -ENOENT: a disk of io_max that is not there. */
+	if (r < 0)
+		return r;
+	r = registry_lock(info->uid, false, sys_now_ms() + LOCK_WAIT_MS, &user, reterr);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* has just logged out */
 	/* What fails is reported there. */

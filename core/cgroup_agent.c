@@ -67,7 +67,7 @@ static int spawn_agent(char *const arguments[], int out_fd, pid_t *ret_pid)
 int cgroup_agent_run(char *const arguments[], int64_t deadline_ms, struct failure *reterr)
 {
 	char text[FAILURE_TEXT_MAX - 64] = "";
-	int fds[2], status = 0;
+	int fds[2], status = -1, err = 0;
 	pid_t pid = -1;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
@@ -81,10 +81,14 @@ int cgroup_agent_run(char *const arguments[], int64_t deadline_ms, struct failur
 	r = hear_agent(read_fd, deadline_ms, text, sizeof(text));
 	if (r < 0)
 		(void)kill(pid, SIGKILL); /* our child, not reaped yet */
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	do
+		err = waitpid(pid, &status, 0) < 0 ? errno : 0;
+	while (err == EINTR);
 	if (r < 0)
 		return failure_set(reterr, -r, "wait for systemd");
+	/* Where SIGCHLD is ignored nobody knows how it ended. */
+	if (err != 0)
+		return failure_set(reterr, err, "wait for %s", AGENT);
 	if (status != 0)
 		return failure_say(reterr, EIO, "ask systemd: %s",
 				   text[0] ? text : "carrel-systemd failed without a word");

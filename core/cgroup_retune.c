@@ -110,9 +110,8 @@ static void adopt(struct cgroup_set *set, size_t index, const struct plan *plan,
 				  .count = 1};
 	struct failure failure;
 	_close_ int from_fd =
-		other < set->count
-			? cgroup_open_slice(&set->hierarchies[other], set->uid, &failure)
-			: -ENOENT;
+		other < set->count ? cgroup_open_slice(&set->hierarchies[other], set->uid, &failure)
+				   : -ENOENT;
 
 	/* Sessions from before `cgroup` was set in [host]: nobody knows their processes. */
 	if (from_fd < 0) {

@@ -34,6 +34,13 @@ static enum frost look(int at_fd, const char *dir)
 	return strstr(events, "populated 1") ? FROST_NONE : FROST_EMPTY;
 }
 
+static bool is_frosty(int at_fd, const char *dir)
+{
+	enum frost frost = look(at_fd, dir);
+
+	return frost == FROST_DONE || frost == FROST_COMING;
+}
+
 static DIR *open_units(int slice_fd)
 {
 	int fd = openat(slice_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -58,15 +65,12 @@ static const char *next_unit(DIR *dir)
 
 bool cgroup_units_frozen(int slice_fd)
 {
-	enum frost frost = look(slice_fd, ".");
-	bool frozen = frost == FROST_DONE || frost == FROST_COMING;
+	bool frozen = is_frosty(slice_fd, ".");
 	DIR *dir = frozen ? NULL : open_units(slice_fd);
 	const char *unit;
 
-	while (dir && !frozen && (unit = next_unit(dir))) {
-		frost = look(slice_fd, unit);
-		frozen = frost == FROST_DONE || frost == FROST_COMING;
-	}
+	while (dir && !frozen && (unit = next_unit(dir)))
+		frozen = is_frosty(slice_fd, unit);
 	if (dir)
 		(void)closedir(dir);
 	return frozen;
@@ -98,23 +102,43 @@ int cgroup_units_freeze(int slice_fd, size_t *ret_running, struct failure *reter
 	return r;
 }
 
+/* A unit may end, and systemd forget it, while it is asked: what is not frozen any more has not failed. */
+static int thaw_one(int slice_fd, const char *dir, const char *unit, int64_t deadline_ms,
+		    struct failure *reterr)
+{
+	if (!is_frosty(slice_fd, dir))
+		return 0;
+	int r = cgroup_agent_freeze(unit, false, deadline_ms, reterr);
+
+	return r < 0 && is_frosty(slice_fd, dir) ? r : 0;
+}
+
 int cgroup_units_thaw(int slice_fd, uint32_t uid, struct failure *reterr)
 {
-	enum frost frost = look(slice_fd, ".");
 	DIR *dir = open_units(slice_fd);
+	struct failure later;
 	const char *unit;
 	char slice[32];
-	int r = 0;
 
 	if (!dir)
 		return failure_set(reterr, errno, "list the units in the user's slice");
 	(void)snprintf(slice, sizeof(slice), "user-%u.slice", uid);
-	if (frost == FROST_DONE || frost == FROST_COMING)
-		r = cgroup_agent_freeze(slice, false, sys_now_ms() + UNIT_WAIT_MS, reterr);
-	while (r == 0 && (unit = next_unit(dir))) {
-		frost = look(slice_fd, unit);
-		if (frost == FROST_DONE || frost == FROST_COMING)
-			r = cgroup_agent_freeze(unit, false, sys_now_ms() + UNIT_WAIT_MS, reterr);
+	int r = thaw_one(slice_fd, ".", slice, sys_now_ms() + UNIT_WAIT_MS, reterr);
+	int64_t failed_ms = sys_now_ms();
+
+	/* Also after a failure: then all others together have the time that one has. */
+	while ((unit = next_unit(dir))) {
+		int64_t now_ms = sys_now_ms();
+		int64_t deadline_ms = (r == 0 ? now_ms : failed_ms) + UNIT_WAIT_MS;
+
+		if (now_ms >= deadline_ms)
+			break;
+		int one = thaw_one(slice_fd, unit, unit, deadline_ms, r == 0 ? reterr : &later);
+
+		if (r == 0) {
+			r = one;
+			failed_ms = sys_now_ms();
+		}
 	}
 	(void)closedir(dir);
 	return r;

@@ -19,7 +19,10 @@ bool cgroup_units_frozen(int slice_fd);
 /* Freeze the units that are not. *ret_running: how many were met that were not at rest. */
 int cgroup_units_freeze(int slice_fd, size_t *ret_running, struct failure *reterr);
 
-/* Thaw all that are frozen, and the slice itself. */
+/*
+ * Thaw all that are frozen, and the slice itself: also where one can't be, which is then the failure that is
+ * told. What has ended or been thawed meanwhile is none.
+ */
 int cgroup_units_thaw(int slice_fd, uint32_t uid, struct failure *reterr);
 
 #endif

@@ -24,6 +24,8 @@
 
 int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int sig);
+/* A duplicate of one of its descriptors, close-on-exec. */
+int sys_pidfd_getfd(int pidfd, int fd);
 /* As fork(2), with clone3 flags. */
 pid_t sys_clone3(struct clone_args *args);
 int sys_close_range(unsigned int first, unsigned int last);

@@ -173,7 +173,9 @@ int opening_let_in(struct opening *opening, struct failure *reterr)
 		return r;
 	if (!has_own_cgroup_ns(opening))
 		r = show_cgroups(opening, reterr);
-	cgroup_close(&warden->cgroups);
+	/* A pod's are for those who join; they keep no cgroup from being removed. */
+	if (!warden->pod)
+		cgroup_close(&warden->cgroups);
 	if (r == 0)
 		r = finish_sandbox(opening, reterr);
 	if (r < 0) {

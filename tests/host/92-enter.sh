@@ -46,6 +46,35 @@ expect_equal "$(grep -c "user-$UID_A.slice" <<<"$OUT")" \
 alone() { [ "$(slice_count)" -le "$members" ]; }
 wait_until 3 alone || fail_ "processes are left: $(slice_count), before there were $members"
 
+case_ "... also when its leader is elsewhere; never without limits"
+session_start b in "$USER_B"
+# to_b PID…: into B's slices, as if the pid were another process's now.
+to_b()
+{
+	local dir pid
+	for dir in /sys/fs/cgroup/carrel.slice/user-"$UID_B".slice /sys/fs/cgroup/*/carrel.slice/user-"$UID_B".slice; do
+		for pid; do [ ! -d "$dir" ] || echo "$pid" >"$dir/cgroup.procs" || fail_ "move $pid to $dir"; done
+	done
+}
+places=$(session_do s cat /proc/self/cgroup)
+to_b "$("$CARREL" list --json | jq -r --arg user "$USER_A" '.[] | select(.user == $user).leader_pid')"
+expect_output "$places" "$CARREL" enter "$USER_A" -- cat /proc/self/cgroup
+mapfile -t pids <"$(slice_dir pids "$UID_A")/cgroup.procs"
+to_b "${pids[@]}"
+expect_status 1 "$CARREL" enter "$USER_A" -- true
+grep -q "^carrel: enter: no process of .* is in the user's cgroups" <<<"$ERR" || fail_ "$(brief "$ERR")"
+expect_ok "$CARREL" kill "$USER_A"
+session_cut s
+session_end b
+wait_until 5 no_sandbox || fail_ "a sandbox is left"
+policy_write '[host]' 'cgroup = none' '[default]'
+session_start s in "$USER_A"
+expect_output "$(session_do s cat /proc/self/cgroup)" "$CARREL" enter "$USER_A" -- cat /proc/self/cgroup
+session_end s
+wait_until 5 no_sandbox || fail_ "a sandbox is left"
+policy_write '[default]' 'no_new_privs = yes' 'capabilities = chown kill' 'pids_max = 100'
+session_start s in "$USER_A"
+
 case_ "as the user, with the policy's rights"
 expect_output "$(session_do s id)" "$CARREL" enter "$USER_A" -- id
 for line in NoNewPrivs CapBnd CapEff CapPrm CapInh CapAmb; do

@@ -47,6 +47,17 @@ expect_equal "$(limit_of pids_max)" 32 "A's, by group"
 expect_equal "$("$CARREL" show --json "$USER_B" | jq .limits.pids_max)" 33 "B's, by name"
 session_end b
 
+# Nobody has just these groups and this name, so that it is not seen before.
+case_ "a disk that is not there is told of a user, who keeps the limits"
+if [ -n "$(cgroup_version blkio)$(cgroup_version io)" ]; then
+	policy_write '[default]' 'sandbox = no' '[group games]' 'io_max = /nowhere wbps=2M' "[user $USER_A]" 'sandbox = yes'
+	expect_status 1 "$CARREL" reload
+	grep -q "^carrel: reload: $USER_A: io_max can't be enforced: .*/nowhere.*: No such file" <<<"$ERR" || fail_ "$(brief "$OUT$ERR")"
+	expect_equal "$(limit_of pids_max)" 32 "pids_max"
+else
+	skip_ "no io controller"
+fi
+
 case_ "a bad policy changes nothing"
 accepted=$(cksum "$STATE/policy")
 policy_write '[default]' 'pids_max = 50' 'memory_mx = 1G' 'cpu_max = many'

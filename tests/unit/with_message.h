@@ -21,6 +21,7 @@ union any {
 	struct message_tmp_done tmp_done;
 	struct message_adopt adopt;
 	struct message_adopted adopted;
+	struct message_limits limits;
 };
 
 static inline size_t size_of(enum message_type type)
@@ -46,6 +47,8 @@ static inline size_t size_of(enum message_type type)
 		return sizeof(struct message_adopt);
 	case MESSAGE_ADOPTED:
 		return sizeof(struct message_adopted);
+	case MESSAGE_LIMITS:
+		return sizeof(struct message_limits);
 	default:
 		return sizeof(struct message_plain);
 	}
