@@ -8,7 +8,7 @@ PREFIX=/opt/carrel-bench
 RUN=/run/carrel-bench
 BENCH_USER=carrel-bench
 BENCH_OTHER=carrel-bench-other # is logged in all the while
-SERVICES='plain carrel' # of sshd: /etc/pam.d/carrel-bench-NAME
+SERVICES='plain carrel sshd' # /etc/pam.d/carrel-bench-NAME; sshd's becomes one of the others
 
 say() {
 	echo "bench: $*" >&2
@@ -99,7 +99,7 @@ clean() {
 		[ -d "$directory" ] && rmdir "$directory" && rmdir "${directory%/*}" 2>/dev/null
 	done
 	for service in $SERVICES; do
-		rm -f "/etc/pam.d/carrel-bench-$service"
+		rm -f "/etc/pam.d/carrel-bench-$service"{,.new}
 	done
 	for user in "$BENCH_USER" "$BENCH_OTHER"; do
 		id "$user" >/dev/null 2>&1 && userdel "$user"
@@ -169,6 +169,7 @@ install_services() {
 	echo "session required $PREFIX/security/pam_carrel.so" >>"$PREFIX/pam.d/join"
 	cp "$PREFIX/pam.d/permit" /etc/pam.d/carrel-bench-carrel
 	echo "session required $PREFIX/security/pam_carrel.so" >>/etc/pam.d/carrel-bench-carrel
+	ln -sfn carrel-bench-plain /etc/pam.d/carrel-bench-sshd
 }
 
 # pam_namespace reads only /etc/security/namespace.conf: ours stands there in a mount namespace.
@@ -208,7 +209,7 @@ sshd_config() { # NAME PORT
 	END
 }
 
-sshd_start() { # NAME: plain or carrel
+sshd_start() { # NAME: of its service
 	local name=$1 port program=/usr/sbin/sshd config="$PREFIX/ssh/$1.conf" try
 	mkdir -p "$PREFIX/ssh"
 	chmod 0755 "$PREFIX/ssh"
