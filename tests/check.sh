@@ -15,7 +15,7 @@ stage() { # NAME make-arguments
 	log=$logs/$name.log
 	start=$SECONDS
 	echo "== $name"
-	make -s --no-print-directory "$@" 2>&1 </dev/null | tee "$log" | grep -vE '^([a-z]+: )?ok |^gcc |^clang |^cc ' || true
+	make -s --no-print-directory "$@" 2>&1 </dev/null | tee "$log" | grep --line-buffered -vE '^([a-z]+: )?ok |^gcc |^clang |^cc ' || true
 	local status=${PIPESTATUS[0]}
 	line=$(grep -E '^[a-z]+: [0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
 	if [ -z "$line" ]; then
