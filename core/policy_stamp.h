@@ -12,8 +12,9 @@
 
 /*
  * A number that another content, owner or mode of the policy at `path` (policy_file.h) gives another
- * value, be it edited in place or replaced; never 0. Take it before the policy is read: then what
- * changes meanwhile shows. 0: can't be told, or the last change is too young for that.
+ * value, be it edited in place or replaced; never 0. Take it before the policy is read, or within
+ * POLICY_STAMP_YOUNG_MS after: then what changes meanwhile shows. 0: can't be told, or the last change is
+ * too young for that.
  */
 uint64_t policy_stamp(const char *path);
 

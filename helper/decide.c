@@ -12,6 +12,7 @@
 #include "core/pod.h"
 #include "core/policy_file.h"
 #include "core/policy_stamp.h"
+#include "core/sys.h"
 #include "helper/opening.h"
 
 #define POLICY_ERRORS_LOGGED 5
@@ -32,13 +33,12 @@ static int load_policy(struct opening *opening, struct failure *reterr)
 {
 	struct policy_errors errors = {0};
 	enum policy_origin origin = POLICY_CURRENT;
-	uint64_t stamp = policy_stamp(CARREL_POLICY);
 	int r = policy_load(CARREL_POLICY, CARREL_STATE, &errors, &opening->policy, &origin,
 			    reterr);
 
 	log_policy_errors(&errors, origin);
 	/* What is wrong is to be said at each login. */
-	opening->stamp = origin == POLICY_CURRENT && errors.count == 0 ? stamp : 0;
+	opening->good = origin == POLICY_CURRENT && errors.count == 0;
 	policy_errors_free(&errors);
 	return r;
 }
@@ -91,8 +91,23 @@ int opening_plan(const struct opening *opening, const struct login *login, struc
 	return plan_build(&effective, login, &facts, host_name, ret_plan, reterr);
 }
 
+/*
+ * Logins that join go by it, so the others don't pay for it: after the policy has been read. What changed
+ * since reading began is then too young for a stamp.
+ */
+static void take_stamp(struct opening *opening, int64_t began_ms)
+{
+	uint64_t stamp = 0;
+
+	if (opening->good && opening->plan.instance == INSTANCE_USER)
+		stamp = policy_stamp(CARREL_POLICY);
+	if (sys_now_ms() - began_ms < POLICY_STAMP_YOUNG_MS / 2)
+		opening->stamp = stamp;
+}
+
 int opening_decide(struct opening *opening, struct failure *reterr)
 {
+	int64_t began_ms = sys_now_ms();
 	int r = unpack_login(opening, reterr);
 
 	if (r < 0)
@@ -103,6 +118,8 @@ int opening_decide(struct opening *opening, struct failure *reterr)
 	if (r == 0)
 		r = opening_plan(opening, &opening->login, &opening->plan, reterr);
 	opening->planned = r == 0;
+	if (r == 0)
+		take_stamp(opening, began_ms);
 	return r;
 }
 

@@ -18,7 +18,8 @@ struct opening {
 	struct login login; /* points into request and group_names */
 	char **group_names;
 	struct policy *policy;
-	uint64_t stamp; /* policy_stamp(); 0: the policy is not the one that lies there */
+	bool good; /* the policy is the one that lies there, and nothing is to be said of it */
+	uint64_t stamp; /* policy_stamp() where the policy is good and logins join; else 0 */
 	struct plan plan;
 	bool planned;
 	pid_t leader;

@@ -46,7 +46,8 @@ static const char *item(pam_handle_t *pamh, int type)
 /*
  * sudo takes PAM_SESSION_ERR, and that alone, for a session that it can do without, and runs the command
  * unconfined; any other error ends it. Its name is that of its file: argv[0] is the user's to choose, and
- * the service the admin's (pam_service in sudoers). Who can't be told from it is treated as it.
+ * the service the admin's (pam_service in sudoers). Who can't be told from it is treated as it: also who
+ * can't get out of a sandbox again, whose /proc/self is nobody.
  */
 static bool is_sudo(pam_handle_t *pamh)
 {
@@ -199,14 +200,11 @@ static int open_login(pam_handle_t *pamh, int flags, int argc, const char **argv
 
 PAM_EXTERN int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-	/*
-	 * Before: who can't get out of a sandbox again is not in the /proc that is left. Nor is who has a
-	 * session open, but sudo confined by that is confined.
-	 */
-	bool sudo = !open_already(pamh) && is_sudo(pamh);
+	/* A second session that is refused leaves the first, and sudo confined by that is confined. */
+	bool second = open_already(pamh) != NULL;
 	int code = open_login(pamh, flags, argc, argv);
 
-	return sudo && code == PAM_SESSION_ERR ? PAM_SYSTEM_ERR : code;
+	return code == PAM_SESSION_ERR && !second && is_sudo(pamh) ? PAM_SYSTEM_ERR : code;
 }
 
 PAM_EXTERN int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
