@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "tests/bench/pace.h"
+#include "tests/host/src/proc_pid.h"
 
 #define WATCHED_MAX 64
 #define PATHS_MAX 32
@@ -113,12 +114,12 @@ static bool was_before(pid_t pid)
 	return false;
 }
 
-static bool is_ours(const char *pid)
+static bool is_ours(pid_t pid)
 {
 	char path[64], program[4096];
 	ssize_t length;
 
-	snprintf(path, sizeof(path), "%s/exe", pid);
+	snprintf(path, sizeof(path), "%d/exe", pid);
 	length = readlinkat(host_proc_fd, path, program, sizeof(program) - 1);
 	if (length < 0)
 		return false;
@@ -142,11 +143,12 @@ static int watch_processes(void)
 		return -1;
 	}
 	while (watched_count < WATCHED_MAX && (entry = readdir(dir))) {
-		if (strspn(entry->d_name, "0123456789") != strlen(entry->d_name) ||
-		    was_before((pid_t)atoi(entry->d_name)) || !is_ours(entry->d_name))
+		pid_t pid = proc_pid(entry->d_name);
+
+		if (pid < 0 || was_before(pid) || !is_ours(pid))
 			continue;
 		/* pidfd_open counts in this process' own pid namespace: the host's. */
-		fd = (int)syscall(SYS_pidfd_open, (pid_t)atoi(entry->d_name), 0);
+		fd = (int)syscall(SYS_pidfd_open, pid, 0);
 		if (fd >= 0)
 			watched[watched_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
@@ -165,9 +167,10 @@ static int note_before(void)
 		return -1;
 	}
 	while (dir && before_count < WATCHED_MAX && (entry = readdir(dir))) {
-		if (strspn(entry->d_name, "0123456789") == strlen(entry->d_name) &&
-		    is_ours(entry->d_name))
-			before[before_count++] = (pid_t)atoi(entry->d_name);
+		pid_t pid = proc_pid(entry->d_name);
+
+		if (pid > 0 && is_ours(pid))
+			before[before_count++] = pid;
 	}
 	if (dir)
 		closedir(dir);

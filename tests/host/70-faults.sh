@@ -145,12 +145,12 @@ sweep -t 1 -w helper -a hang -p open -e 60 -n 6
 sweep -t 1 -w init -a hang -p open -e 60 -n 4
 
 case_ "a helper that hangs does not outlive a caller that was killed"
-printf '#!/bin/sh\n[ $# = 0 ] && exec sleep 98765\n' >"$SCRATCH/hangs"
+printf '#!/bin/sh\n[ $# = 0 ] && exec sleep %s\n' "98$CHECK_UID" >"$SCRATCH/hangs"
 chmod 755 "$SCRATCH/hangs"
 pam_write "$SERVICE" "$(pam_line timeout=3 helper="$SCRATCH/hangs")"
 hanging()
 {
-	pgrep -f '^sleep 98765$'
+	pgrep -f "^sleep 98$CHECK_UID\$"
 }
 gone()
 {

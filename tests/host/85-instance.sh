@@ -219,7 +219,7 @@ session_start two in "$USER_A"
 expect_status 254 ssh_in "$USER_A" true
 expect_grep '^open: PAM_SESSION_ERR' steps start="joins:$USER_A" open end
 session_end one
-wait_until 3 eval '[ "$(sessions)" = 1 ]'
+wait_until 3 eval '[ "$(sessions)" = 1 ]' || fail_ "sessions: $(sessions)"
 expect_ok ssh_in "$USER_A" true
 session_end two
 expect_end
@@ -330,7 +330,7 @@ wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
 client "$login 'exec tmux -L t attach'"
 expect_shows '^written-42'
 expect_equal "$(sessions)" 1 "sessions"
-kill -9 "$(pgrep -f "^ssh .*$USER_A@in exec tmux -L t attach")"
+kill -9 "$(pgrep -f "^ssh -F $SSH_CONFIG .*$USER_A@in exec tmux -L t attach")"
 wait_until 5 eval '[ "$(sessions)" = 0 ]' || fail_ "sessions: $(sessions)"
 expect_output "$held" ssh_in "$USER_A" readlink /proc/self/ns/pid
 client "$login 'exec tmux -L t attach'"

@@ -139,12 +139,17 @@ gone
 
 case_ "each session's terminal is told, another user's is not"
 policy_write '[default]' 'instance = user' 'memory_max = 64M'
-ssh_in "$USER_A" -tt 'sleep 6' >"$SCRATCH/watching" 2>&1 &
+# Until the word has been said: who is not there is told nothing in any case.
+watch="echo ready; while [ ! -e $SCRATCH/said ]; do sleep 0.1; done"
+ssh_in "$USER_A" -tt "$watch" >"$SCRATCH/watching" 2>&1 &
 one=$!
-ssh_in "$USER_B" -tt 'sleep 6' >"$SCRATCH/other" 2>&1 &
+ssh_in "$USER_B" -tt "$watch" >"$SCRATCH/other" 2>&1 &
 two=$!
-sleep 1.5
+for name in watching other; do
+	wait_until 10 grep -q ready "$SCRATCH/$name" || fail_ "$name: no session"
+done
 expect_grep 'was killed by the kernel' ssh_in "$USER_A" -tt "$eater"
+touch "$SCRATCH/said"
 wait $one $two
 expect_grep 'was killed by the kernel' cat "$SCRATCH/watching"
 expect_nogrep 'carrel:' cat "$SCRATCH/other"

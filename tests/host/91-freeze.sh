@@ -123,7 +123,7 @@ case_ "kill by id ends that one alone; a frozen one beside it stays frozen"
 session_start s in "$USER_A"
 session_start t in "$USER_A"
 session_do t "$COUNT" >/dev/null
-wait_until 5 counts
+wait_until 5 counts || fail_ "the counter does not count"
 first=$(ids_of "$USER_A" | head -1)
 expect_ok "$CARREL" freeze "$USER_A"
 expect_ok "$CARREL" kill "$first"
@@ -226,7 +226,7 @@ case_ "without a pid namespace"
 policy_write '[default]' 'namespaces = mount ipc'
 session_start s in "$USER_A"
 session_do s "$COUNT" >/dev/null
-wait_until 5 counts
+wait_until 5 counts || fail_ "the counter does not count"
 expect_ok "$CARREL" freeze "$USER_A"
 ! counts 1 || fail_ "it still counts"
 expect_ok "$CARREL" kill "$USER_A"

@@ -87,7 +87,8 @@ grep -q "^carrel: kill: the warden of $id does not answer, and which process it 
 expect_nofile "/proc/$other"
 session_cut b
 kill -CONT "$warden"
-wait_until 5 test "$(of "$USER_B" id)" = "$id" || fail_ "it does not go on"
+goes_on() { [ "$(of "$USER_B" id)" = "$id" ]; }
+wait_until 5 goes_on || fail_ "it does not go on"
 expect_ok "$CARREL" kill "$USER_B"
 expect_ok "$CARREL" kill "$USER_A"
 session_cut outer

@@ -291,8 +291,8 @@ done
 wait_until 5 shows "^$USER_A " || fail_ "$(brief "$(screen)")"
 # A terminal wraps long lines when it shrinks: nothing of that stays.
 tmux -L top resize-window -t main -x 40 -y 8
-sleep 0.5
-expect_equal "$(screen | grep -c .)" 5 "lines on a narrow terminal"
+narrow() { [ "$(screen | grep -c .)" = 5 ]; }
+wait_until 5 narrow || fail_ "lines on a narrow terminal: $(screen | grep -c .)"
 tmux -L top resize-window -t main -x 120 -y 20
 expect_ok pgrep -x -f "$CARREL top --delay 1"
 

@@ -39,9 +39,11 @@ static inline enum outcome blocked(const char *what)
 static inline long number(const char *text)
 {
 	char *end;
-	long value = strtol(text, &end, 0);
+	long value;
 
-	if (*end || end == text)
+	errno = 0;
+	value = strtol(text, &end, 0);
+	if (errno != 0 || *end || end == text)
 		errx(BROKEN, "%s is no number", text);
 	return value;
 }

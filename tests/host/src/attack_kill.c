@@ -9,6 +9,8 @@
 #include <dirent.h>
 #include <limits.h>
 
+#include "proc_pid.h"
+
 static long kill_once(const char *exe)
 {
 	char path[64], target[PATH_MAX];
@@ -19,16 +21,17 @@ static long kill_once(const char *exe)
 	if (!proc)
 		err(BROKEN, "/proc");
 	while ((entry = readdir(proc))) {
+		pid_t pid = proc_pid(entry->d_name);
 		ssize_t size;
 
-		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+		if (pid < 0)
 			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%.20s/exe", entry->d_name);
+		(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 		size = readlink(path, target, sizeof(target) - 1);
 		if (size <= 0)
 			continue;
 		target[size] = '\0';
-		if (!strcmp(target, exe) && kill((pid_t)atoi(entry->d_name), SIGKILL) == 0)
+		if (!strcmp(target, exe) && kill(pid, SIGKILL) == 0)
 			killed++;
 	}
 	(void)closedir(proc);

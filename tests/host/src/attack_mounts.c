@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "proc_pid.h"
+
 /* From linux/mount.h, which clashes with sys/mount.h in older C libraries. */
 int mount(const char *source, const char *target, const char *type, unsigned long flags,
 	  const void *data);
@@ -347,10 +349,10 @@ static enum outcome see_process(void)
 }
 
 /* All namespaces of one process, one at a time and at once through a pidfd. */
-static bool join_process(const char *which)
+static bool join_process(pid_t target)
 {
 	static const char *const kinds[] = {"user", "mnt", "pid", "ipc", "uts", "cgroup", "net"};
-	int pidfd = (int)syscall(SYS_pidfd_open, atoi(which), 0);
+	int pidfd = (int)syscall(SYS_pidfd_open, target, 0);
 	char path[PATH_MAX];
 	bool any = false;
 
@@ -361,7 +363,7 @@ static bool join_process(const char *which)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		int fd;
 
-		(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/%s", which, kinds[i]);
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", target, kinds[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
@@ -377,11 +379,14 @@ static enum outcome join_all(void)
 	int count, joined = 0;
 
 	/* PID 1 may be hidden from the list. */
-	joined += join_process("1");
+	joined += join_process(1);
 	count = scandir("/proc", &entries, NULL, alphasort);
-	for (int i = 0; i < count; i++)
-		if (entries[i]->d_name[0] >= '1' && entries[i]->d_name[0] <= '9')
-			joined += join_process(entries[i]->d_name);
+	for (int i = 0; i < count; i++) {
+		pid_t target = proc_pid(entries[i]->d_name);
+
+		if (target > 0)
+			joined += join_process(target);
+	}
 	printf("joined namespaces of %d processes\n", joined);
 	return look("", "after setns");
 }

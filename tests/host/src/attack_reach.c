@@ -27,6 +27,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "argument.h"
+
 static enum outcome exists(pid_t pid)
 {
 	if (kill(pid, 0) == 0 || errno == EPERM)
@@ -187,16 +189,16 @@ int main(int argc, char **argv)
 	const char *verb = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(verb, "exists") && argc == 3)
-		return (int)exists((pid_t)number(argv[2]));
+		return (int)exists(argument_pid(argv[2]));
 	if (!strcmp(verb, "everybody") && argc == 2)
 		return (int)everybody();
 	if (!strcmp(verb, "trace") && argc == 3)
-		return (int)trace((pid_t)number(argv[2]));
+		return (int)trace(argument_pid(argv[2]));
 	if (!strcmp(verb, "read") && argc == 5)
-		return (int)read_memory((pid_t)number(argv[2]), strtoul(argv[3], NULL, 16),
+		return (int)read_memory(argument_pid(argv[2]), strtoul(argv[3], NULL, 16),
 					(size_t)number(argv[4]));
 	if (!strcmp(verb, "open") && argc == 4)
-		return (int)open_entry((pid_t)number(argv[2]), argv[3]);
+		return (int)open_entry(argument_pid(argv[2]), argv[3]);
 	if (!strcmp(verb, "sysv") && argc == 4)
 		return (int)find_sysv(argv[2], (key_t)number(argv[3]));
 	if (!strcmp(verb, "id") && argc == 4)
@@ -204,6 +206,6 @@ int main(int argc, char **argv)
 	if (!strcmp(verb, "posix") && argc == 4)
 		return (int)use_posix(argv[2], argv[3]);
 	if (!strcmp(verb, "init") && argc == 3)
-		return (int)attack_init((pid_t)number(argv[2]));
+		return (int)attack_init(argument_pid(argv[2]));
 	errx(BROKEN, "usage: attack_reach VERB ARG... (see the source)");
 }

@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proc_pid.h"
+
 #define PLACE_TEXT 4096
 #define WHY_MAX 400
 
@@ -207,12 +209,13 @@ static inline int place_processes(void (*each)(pid_t pid, const char *program))
 	int count = 0;
 
 	while (dir && (entry = readdir(dir))) {
-		char path[NAME_MAX + 16], program[PATH_MAX];
+		char path[32], program[PATH_MAX];
+		pid_t pid = proc_pid(entry->d_name);
 		ssize_t length;
 
-		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+		if (pid < 0)
 			continue;
-		(void)snprintf(path, sizeof(path), "/proc/%s/exe", entry->d_name);
+		(void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 		length = readlink(path, program, sizeof(program) - 1);
 		if (length < 0)
 			continue;
@@ -221,7 +224,7 @@ static inline int place_processes(void (*each)(pid_t pid, const char *program))
 			continue;
 		count++;
 		if (each)
-			each((pid_t)atoi(entry->d_name), program);
+			each(pid, program);
 	}
 	if (dir)
 		(void)closedir(dir);

@@ -55,6 +55,7 @@ static int open_product(pid_t pid)
 	return -1;
 }
 
+/* -1: not there yet, or gone. */
 static pid_t helper_of(pid_t caller)
 {
 	char path[PATH_MAX], pid[16];
@@ -63,7 +64,7 @@ static pid_t helper_of(pid_t caller)
 	ssize_t length = readlink(path, pid, sizeof(pid) - 1);
 
 	pid[length > 0 ? length : 0] = '\0';
-	return (pid_t)atoi(pid);
+	return proc_pid(pid);
 }
 
 static void forget_helper(pid_t caller)
@@ -74,12 +75,16 @@ static void forget_helper(pid_t caller)
 	(void)unlink(path);
 }
 
+/* The first child: the sandbox's PID 1. -1: there is none. */
 static pid_t init_of(pid_t helper)
 {
 	char path[64], children[256];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", helper, helper);
-	return place_read(path, children, sizeof(children)) > 0 ? (pid_t)atoi(children) : 0;
+	if (place_read(path, children, sizeof(children)) <= 0)
+		return -1;
+	children[strcspn(children, " \n")] = '\0';
+	return proc_pid(children);
 }
 
 /* Kill the target of this login, a random while after it is there. The caller is not reaped yet. */
@@ -95,7 +100,7 @@ static bool strike(enum target target, pid_t caller)
 		siginfo_t ended = {0};
 		pid_t helper = helper_of(caller);
 
-		fd = open_product(target == HELPER || helper == 0 ? helper : init_of(helper));
+		fd = open_product(target == HELPER || helper < 0 ? helper : init_of(helper));
 		if (fd < 0 &&
 		    waitid(P_PID, (id_t)caller, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 		    ended.si_pid == caller)

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "argument.h"
+
 struct held {
 	ino_t mount_ns, pid_ns;
 	double open_ms;
@@ -156,7 +158,7 @@ static void say_opened(long count)
 
 int main(int argc, char **argv)
 {
-	long count = argc > 3 ? atol(argv[1]) : 0, closed = 0, killed = 0;
+	long count = argc > 3 ? argument_count(argv[1], 1) : 0, closed = 0, killed = 0;
 	int end[2], status;
 	char byte;
 

@@ -241,6 +241,15 @@ static void copy_proc(FILE *out, const char *name, const char *const *wanted)
 	(void)fclose(in);
 }
 
+/* Is this entry of /proc/PID/fd that descriptor? */
+static bool is_descriptor(const char *entry, int fd)
+{
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", fd);
+	return !strcmp(entry, number);
+}
+
 static void list_links(FILE *out, const char *name)
 {
 	char path[64], target[512];
@@ -256,8 +265,8 @@ static void list_links(FILE *out, const char *name)
 		ssize_t size = readlinkat(fd, entries[i]->d_name, target, sizeof(target) - 1);
 
 		/* The descriptors of this listing itself are there only while it runs. */
-		if (size > 0 && atoi(entries[i]->d_name) != fd &&
-		    !(name[0] == 'f' && atoi(entries[i]->d_name) == fileno(out)))
+		if (size > 0 && !is_descriptor(entries[i]->d_name, fd) &&
+		    !is_descriptor(entries[i]->d_name, fileno(out)))
 			(void)fprintf(out, "%s: %s -> %.*s\n", name, entries[i]->d_name, (int)size,
 				      target);
 		free(entries[i]);

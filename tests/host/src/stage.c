@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proc_pid.h"
+
 static volatile pid_t command;
 
 /* The command has a moment to end by itself: a shell looks at signals between its commands only. */
@@ -31,14 +33,13 @@ static void forward(int sig)
 		(void)alarm(2);
 }
 
-static pid_t parent_of(const char *pid)
+static pid_t parent_of(pid_t pid)
 {
 	char path[64], line[512], *end;
 	FILE *file;
 	pid_t parent = -1;
 
-	if (snprintf(path, sizeof(path), "/proc/%.20s/stat", pid) >= (int)sizeof(path))
-		return -1;
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
 		return -1;
@@ -63,10 +64,12 @@ static void kill_children(void)
 
 	if (!proc)
 		return;
-	while ((entry = readdir(proc)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		    parent_of(entry->d_name) == getpid())
-			(void)kill((pid_t)atoi(entry->d_name), SIGKILL);
+	while ((entry = readdir(proc))) {
+		pid_t pid = proc_pid(entry->d_name);
+
+		if (pid > 0 && parent_of(pid) == getpid())
+			(void)kill(pid, SIGKILL);
+	}
 	(void)closedir(proc);
 }
 
