@@ -28,25 +28,27 @@ static int make_locked(struct opening *opening, const struct cgroup_systemd_logi
 	struct registry_user user;
 	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &user, reterr);
 
-	if (r < 0)
+	if (r < 0) {
+		/* The try without the lock may have written some of them. */
+		registry_tell_limits(opening->login.uid, 0);
 		return r;
+	}
 	/* Ours, or by now another login's: no limit in it is still the kernel's own. */
 	for (size_t i = 0; i < cgroups->count; i++)
 		cgroups->hierarchies[i].created = false;
 	r = cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, login, reterr)
 			     : cgroup_create(cgroups, &opening->plan, reterr);
+	registry_tell_limits(opening->login.uid, r < 0 ? 0 : plan_limits_hash(&opening->plan));
 	registry_leave(&user);
 	return r;
 }
 
-int slices_make(struct opening *opening, const struct cgroup_systemd_login *login,
+int slices_make(struct opening *opening, const struct cgroup_systemd_login *login, bool known,
 		struct failure *reterr)
 {
-	int r = make_quickly(opening, login, reterr);
+	int r = known ? make_quickly(opening, login, reterr) : 0;
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = make_locked(opening, login, reterr);
-	registry_tell_limits(opening->login.uid, plan_limits_hash(&opening->plan));
-	return r;
+	return make_locked(opening, login, reterr);
 }
