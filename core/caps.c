@@ -8,19 +8,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/*
+ * By prctl(2), not by libcap-ng: that reads /proc/self/status three times, and passes over a call that
+ * fails. This is done twice for each login, which waits for the first. EINVAL ends the kernel's list.
+ */
 int caps_empty_bounding(struct failure *reterr)
 {
-	capng_clear(CAPNG_SELECT_BOUNDS);
-	int r = capng_apply(CAPNG_SELECT_BOUNDS);
-
-	if (r < 0)
-		return failure_say(reterr, EPERM, "empty the bounding set: libcap-ng says %d", r);
-	/* It passes over a call that fails: see what the kernel holds. EINVAL ends the list. */
 	for (unsigned long cap = 0; cap < 64; cap++) {
-		r = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-		if (r < 0 && errno == EINVAL)
+		int held = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+
+		if (held < 0 && errno == EINVAL)
 			break;
-		if (r != 0)
+		if (held < 0)
+			return failure_set(reterr, errno,
+					   "look for capability %lu in the bounding set", cap);
+		if (held > 0 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return failure_set(reterr, errno,
+					   "drop capability %lu from the bounding set", cap);
+		if (held > 0 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
 			return failure_say(reterr, EPERM,
 					   "empty the bounding set: capability %lu is left", cap);
 	}

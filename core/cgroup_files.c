@@ -182,9 +182,18 @@ static uint64_t in_usec(uint64_t nanoseconds)
 	return nanoseconds == UINT64_MAX ? UINT64_MAX : nanoseconds / 1000;
 }
 
-static uint64_t either(uint64_t first, uint64_t second)
+static void read_memory_usage(const char *dir, struct cgroup_usage *usage)
 {
-	return first != UINT64_MAX ? first : second;
+	bool v2;
+
+	usage->memory_bytes = cgroup_read_number(dir, "memory.usage_in_bytes");
+	v2 = usage->memory_bytes == UINT64_MAX;
+	if (v2)
+		usage->memory_bytes = cgroup_read_number(dir, "memory.current");
+	usage->memory_peak_bytes =
+		cgroup_read_number(dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+	usage->oom_kills =
+		cgroup_read_field(dir, v2 ? "memory.events" : "memory.oom_control", "oom_kill");
 }
 
 void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
@@ -192,19 +201,13 @@ void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const c
 {
 	struct cgroup_usage usage = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 
-	if (cpu_dir[0] != '\0')
-		usage.cpu_usec = either(in_usec(cgroup_read_number(cpu_dir, "cpuacct.usage")),
-					cgroup_read_field(cpu_dir, "cpu.stat", "usage_usec"));
-	if (memory_dir[0] != '\0') {
-		usage.memory_bytes = either(cgroup_read_number(memory_dir, "memory.usage_in_bytes"),
-					    cgroup_read_number(memory_dir, "memory.current"));
-		usage.memory_peak_bytes =
-			either(cgroup_read_number(memory_dir, "memory.max_usage_in_bytes"),
-			       cgroup_read_number(memory_dir, "memory.peak"));
-		usage.oom_kills =
-			either(cgroup_read_field(memory_dir, "memory.oom_control", "oom_kill"),
-			       cgroup_read_field(memory_dir, "memory.events", "oom_kill"));
+	if (cpu_dir[0] != '\0') {
+		usage.cpu_usec = in_usec(cgroup_read_number(cpu_dir, "cpuacct.usage"));
+		if (usage.cpu_usec == UINT64_MAX)
+			usage.cpu_usec = cgroup_read_field(cpu_dir, "cpu.stat", "usage_usec");
 	}
+	if (memory_dir[0] != '\0')
+		read_memory_usage(memory_dir, &usage);
 	if (pids_dir[0] != '\0')
 		usage.processes = cgroup_read_number(pids_dir, "pids.current");
 	*ret_usage = usage;

@@ -81,9 +81,11 @@ static int remove_locked(struct warden *warden, struct registry_user *user, stru
 	/* Who has connected before, and waits for an answer, learns now that there is none to come. */
 	close_fd(&warden->listen_fd);
 	if (r == 0)
-		r = registry_any_in(user, cgroup_root(&warden->cgroups), &others, reterr);
-	if (r == 0 && !others)
 		r = registry_any(user, &anywhere, reterr);
+	if (r == 0 && anywhere)
+		r = registry_any_in(user, cgroup_root(&warden->cgroups), &others, reterr);
+	else
+		others = r != 0;
 	if (r == 0 && !others)
 		r = anywhere ? cgroup_remove_slices(&warden->cgroups, reterr)
 			     : cgroup_remove(&warden->cgroups, reterr);

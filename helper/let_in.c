@@ -3,6 +3,7 @@
  * From a sandbox that is made, or nearly, to a caller that is in it: the part of opening.h that lets in.
  */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -64,10 +65,8 @@ static int send_reply(struct opening *opening, struct failure *reterr)
 	struct sandbox *sandbox = &opening->warden.sandbox;
 	struct login_terms terms;
 	int fds[PROTOCOL_CGROUPS_MAX];
-	int r = opening->share.visits ? finish_share(opening, reterr) : 0;
+	int r = sandbox_identify(sandbox, opening->deadline_ms, reterr);
 
-	if (r == 0)
-		r = sandbox_identify(sandbox, opening->deadline_ms, reterr);
 	if (r == 0)
 		r = reply_from_cgroups(&opening->warden.cgroups, reply, fds, reterr);
 	if (r < 0)
@@ -158,22 +157,18 @@ int opening_let_in(struct opening *opening, struct failure *reterr)
 
 	note_usage(warden);
 	/*
-	 * The caller's part takes longer than what is left of PID 1's, so it is woken first. But PID 1
-	 * makes its cgroup namespace itself, in the slice: there is none to join before.
+	 * PID 1 goes on first: what is left of its part takes longer than the caller's. Where it makes its
+	 * cgroup namespace itself, in the slice, there is none to join before it has.
 	 */
-	if (has_own_cgroup_ns(opening)) {
-		r = show_cgroups(opening, reterr);
-		if (r == 0)
-			r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
-	}
+	r = show_cgroups(opening, reterr);
+	if (r == 0 && has_own_cgroup_ns(opening))
+		r = sandbox_finish(&warden->sandbox, opening->deadline_ms, reterr);
 	if (r == 0)
 		r = note_door(opening, reterr);
 	if (r == 0)
 		r = send_reply(opening, reterr);
 	if (r < 0)
 		return r;
-	if (!has_own_cgroup_ns(opening))
-		r = show_cgroups(opening, reterr);
 	/* A pod's are for those who join; they keep no cgroup from being removed. */
 	if (!warden->pod)
 		cgroup_close(&warden->cgroups);
@@ -186,6 +181,11 @@ int opening_let_in(struct opening *opening, struct failure *reterr)
 	r = admit(opening, reterr);
 	/* A caller that has gone meanwhile is seen by its pidfd. */
 	(void)reply_send_ready(SPAWN_SOCKET, r < 0 ? reterr : NULL);
+	/*
+	 * Who writes to a socket is taken to wait next, so the kernel wakes the reader on the same
+	 * processor; this one has work left, during which the login would stand still.
+	 */
+	(void)sched_yield();
 	fill_info(opening);
 	return r;
 }
