@@ -83,9 +83,9 @@ static int retune(struct reload *reload, const struct message_info *info, const 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r; /* has just logged out */
 	/* What fails is reported there. */
-	(void)cgroup_retune(&set, plan, report, reload);
+	r = cgroup_retune(&set, plan, report, reload);
+	registry_tell_limits(info->uid, r < 0 ? 0 : plan_limits_hash(plan));
 	registry_leave(&user);
-	registry_tell_limits(info->uid, plan_limits_hash(plan));
 	return 0;
 }
 

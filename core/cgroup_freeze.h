@@ -40,8 +40,9 @@ int cgroup_thaw(const struct cgroup_set *set, struct failure *reterr);
 int cgroup_remove_freezer(uint32_t uid, struct failure *reterr);
 
 /*
- * A frozen user's sandbox is being ended: let those of its processes go on that have nothing left to do
- * but to die, and its leader, which must reap them. Others stay frozen. Needs CAP_SYS_NICE where cgroup_freezes_by_v2().
+ * A frozen user's sandbox is being ended: let those of its processes go on that have nothing left to
+ * do but to die, and its leader, which must reap them. Others stay frozen. Needs CAP_SYS_NICE where
+ * cgroup_freezes_by_v2().
  */
 void cgroup_release_dying(const struct cgroup_set *set, pid_t leader);
 

@@ -215,28 +215,30 @@ int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, 
 	return 0;
 }
 
-/* 1: it holds; 0: not yet, with what is there in `held`. */
-static int limit_holds(int slice_fd, const struct plan *plan, enum plan_limit_kind kind,
-		       char held[CGROUP_VALUE_MAX])
+/* Does the slice hold it? If not, reterr says what it is to hold, and what is there. */
+static bool limit_holds(const struct cgroup_set *set, int slice_fd, const struct plan *plan,
+			enum plan_limit_kind kind, struct failure *reterr)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	const struct cgroup_limit_info *info = &cgroup_limits[kind];
-	char wanted[CGROUP_VALUE_MAX];
-	struct failure ignored;
+	const char *file = cgroup_limits[kind].v2_file;
+	char wanted[CGROUP_VALUE_MAX], held[CGROUP_VALUE_MAX];
 
-	(void)snprintf(held, CGROUP_VALUE_MAX, "nothing");
 	if (slice_fd >= 0 && cgroup_io_is(kind)) {
-		int r = cgroup_io_verify(slice_fd, true, plan, kind, &ignored);
-
-		if (r < 0)
-			(void)snprintf(held, CGROUP_VALUE_MAX, "%.*s", CGROUP_VALUE_MAX - 1,
-				       ignored.text);
-		return r == 0;
+		if (cgroup_io_verify(slice_fd, true, plan, kind, reterr) == 0)
+			return true;
+		(void)failure_wrap(reterr, "systemd was asked to limit user-%u.slice", set->uid);
+		return false;
 	}
-	if (slice_fd < 0 || cgroup_read_file(slice_fd, info->v2_file, held, CGROUP_VALUE_MAX) < 0)
-		return 0;
-	return cgroup_limit_text(plan, kind, true, page_size, wanted, &ignored) == 0 &&
-	       cgroup_limit_holds(wanted, held, page_size);
+	if (slice_fd < 0 || cgroup_read_file(slice_fd, file, held, sizeof(held)) < 0)
+		(void)snprintf(held, sizeof(held), "nothing");
+	else if (cgroup_limit_text(plan, kind, true, page_size, wanted, reterr) == 0 &&
+		 cgroup_limit_holds(wanted, held, page_size))
+		return true;
+	(void)failure_say(reterr, ENOTSUP,
+			  "%s can't be enforced: systemd was asked for it, and %s of user-%u.slice "
+			  "holds \"%s\"",
+			  policy_keys[plan->limits[kind].key].name, file, set->uid, held);
+	return false;
 }
 
 /* What carrel-systemd is to be told. */
@@ -270,7 +272,7 @@ static int open_slice(const struct cgroup_set *set)
 bool cgroup_systemd_is_limited(const struct cgroup_set *set, const struct plan *plan)
 {
 	enum cgroup_mark marks[PLAN_LIMITS];
-	char held[CGROUP_VALUE_MAX];
+	struct failure ignored;
 	_close_ int slice_fd = open_slice(set);
 
 	cgroup_marks_read(set->uid, properties, marks, PLAN_LIMITS);
@@ -278,7 +280,8 @@ bool cgroup_systemd_is_limited(const struct cgroup_set *set, const struct plan *
 		bool is_set = plan->limits[i].set;
 
 		if (is_set != (marks[i] == MARK_SET) ||
-		    (is_set && !limit_holds(slice_fd, plan, (enum plan_limit_kind)i, held)))
+		    (is_set &&
+		     !limit_holds(set, slice_fd, plan, (enum plan_limit_kind)i, &ignored)))
 			return false;
 	}
 	return true;
@@ -289,7 +292,7 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 			struct failure *reterr)
 {
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-	char held[CGROUP_VALUE_MAX];
+	struct failure ignored;
 	bool remark = false;
 	_close_ int slice_fd = open_slice(set);
 
@@ -305,7 +308,7 @@ static int order_limits(const struct cgroup_set *set, const struct plan *plan, s
 		if (!plan->limits[i].set && was != MARK_SET)
 			continue;
 		order->lifts |= !plan->limits[i].set;
-		if (plan->limits[i].set && limit_holds(slice_fd, plan, kind, held))
+		if (plan->limits[i].set && limit_holds(set, slice_fd, plan, kind, &ignored))
 			continue;
 		int r = cgroup_systemd_property(plan, kind, page_size,
 						order->properties[order->limits], PROPERTY_MAX,
@@ -337,7 +340,6 @@ static int await_limits(const struct cgroup_set *set, const struct plan *plan,
 			const struct order *order, int64_t deadline_ms, struct failure *reterr)
 {
 	int64_t settle_ms = sys_now_ms() + SETTLE_MS;
-	char held[CGROUP_VALUE_MAX];
 	int pause_ms = 1;
 
 	for (int i = 0; i < PLAN_LIMITS; i++) {
@@ -348,15 +350,10 @@ static int await_limits(const struct cgroup_set *set, const struct plan *plan,
 		for (;;) {
 			_close_ int slice_fd = open_slice(set);
 
-			if (limit_holds(slice_fd, plan, kind, held))
+			if (limit_holds(set, slice_fd, plan, kind, reterr))
 				break;
 			if (sys_now_ms() > settle_ms || sys_now_ms() > deadline_ms)
-				return failure_say(
-					reterr, ENOTSUP,
-					"%s can't be enforced: systemd was asked for it, and %s of "
-					"user-%u.slice holds \"%s\"",
-					policy_keys[plan->limits[i].key].name,
-					cgroup_limits[i].v2_file, set->uid, held);
+				return -reterr->err;
 			(void)poll(NULL, 0, pause_ms);
 			if (pause_ms < 50)
 				pause_ms *= 2;

@@ -126,7 +126,10 @@ int plan_for_user(struct plan *plan, const char *read_only, const char *hide,
  */
 uint64_t plan_shape(const struct plan *plan);
 
-/* A hash of the limits: what the user's slice is to hold while a login of this plan is the last that set them. */
+/*
+ * A hash of the limits: what the user's slice is to hold while a login of this plan is the last that set
+ * them. Never 0, which says that it is not known what the slice holds.
+ */
 uint64_t plan_limits_hash(const struct plan *plan);
 
 /*

@@ -26,7 +26,7 @@ uint64_t plan_limits_hash(const struct plan *plan)
 		hash = pod_hash(hash, plan->io_max.devices[i].rates,
 				sizeof(plan->io_max.devices[i].rates));
 	}
-	return hash;
+	return hash != 0 ? hash : 1;
 }
 
 /* Whose the private directories are, and where they are kept. */

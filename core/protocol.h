@@ -219,10 +219,10 @@ struct login_terms {
 	uint32_t spare; /* no padding: 0 */
 };
 
-/* The user's limits have been set, to a plan's. */
+/* The user's limits have been set, to a plan's, or could not all be. */
 struct message_limits {
 	struct message_head head;
-	uint64_t limits; /* plan_limits_hash() */
+	uint64_t limits; /* plan_limits_hash(); 0: not known */
 };
 
 struct message_adopt {
@@ -278,6 +278,8 @@ struct message_adopted {
 	uint32_t sessions; /* in this sandbox, without the new one */
 	uint64_t namespaces; /* as in the reply, like the next ones */
 	uint64_t ns_inodes[PROTOCOL_NS_TYPES];
+	uint64_t
+		limits; /* that the warden takes to be in force (plan_limits_hash()); 0: not known */
 	char id[PROTOCOL_ID_MAX];
 	char service[PROTOCOL_NAME_MAX];
 };

@@ -126,7 +126,9 @@ int registry_query_sessions(uint32_t uid, const char *id, int64_t deadline_ms,
 /*
  * Tell the user's wardens that limits of the user have changed, to a plan's (plan_limits_hash()): those with
  * notify = tty watch what has one, and one that takes logins in knows which of them need a helper to set
- * their own. Waits for nobody; best effort.
+ * their own. 0: what the slice holds is not known, since not all of them could be set; then every login needs
+ * one. By whoever holds the user's lock, or of two the later one may be heard first. Waits for nobody; best
+ * effort.
  */
 void registry_tell_limits(uint32_t uid, uint64_t limits);
 

@@ -191,7 +191,8 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 
 	/* The sandbox has other logins. */
 	(void)snprintf(id, sizeof(id), "%s-%d", adoption->adopted.id, opening->leader);
-	r = slices_make(opening, &login, reterr);
+	r = slices_make(opening, &login, adoption->adopted.limits == adoption->adopt.terms.limits,
+			reterr);
 	if (r == 0)
 		r = reply_from_cgroups(cgroups, reply, fds, reterr);
 	cgroup_close(cgroups);

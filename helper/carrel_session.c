@@ -158,7 +158,7 @@ static int make_slices(struct opening *opening, struct failure *reterr)
 					     .init = warden->sandbox.init_pid,
 					     .deadline_ms = opening->deadline_ms};
 
-	int r = slices_make(opening, &login, reterr);
+	int r = slices_make(opening, &login, true, reterr);
 
 	/* There both are within the user's memory limit: an OOM kill is not to hit them. */
 	if (r == 0 && warden->cgroups.systemd) {

@@ -27,7 +27,6 @@ void door_learn(struct door *door, const struct login_terms *terms)
 {
 	size_t slot = door->next;
 
-	door->limits = terms->limits;
 	for (size_t i = 0; i < door->known; i++) {
 		if (door->terms[i].fingerprint == terms->fingerprint)
 			slot = i;
@@ -223,6 +222,7 @@ static int send_adopted(const struct warden *warden, int socket, enum adopt_verd
 	adopted.verdict = verdict;
 	adopted.sessions = (uint32_t)sessions_count(&warden->sessions);
 	adopted.namespaces = warden->sandbox.clone_flags;
+	adopted.limits = warden->door.limits;
 	for (size_t i = 0; i < NS_TYPES; i++)
 		adopted.ns_inodes[i] = warden->sandbox.ids.inodes[i];
 	memcpy(adopted.id, warden->info.id, sizeof(adopted.id));
@@ -281,6 +281,9 @@ static void hear_go(struct warden *warden, size_t index)
 	close_fd(&member->adopter_fd);
 	member->state = MEMBER_LIVE;
 	door_learn(&warden->door, &member->terms);
+	/* Its helper's word of its limits is lost, or still to come, or another login's have been set since. */
+	if (warden->door.limits != member->terms.limits)
+		warden->door.limits = 0;
 	notify_start(&warden->notify, &warden->info, &warden->sessions);
 	if (reply_send_ready(member->socket, NULL) < 0)
 		sessions_remove(&warden->sessions, index);

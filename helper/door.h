@@ -21,14 +21,18 @@ struct warden;
 struct door {
 	int fd; /* -1: closed, or never open */
 	uint64_t shape; /* of the sandbox, as it was made */
-	uint64_t limits; /* as they were last set, by whatever login or reload */
+	/*
+	 * As they were last set: by the login that made the sandbox, then by whoever says so (MESSAGE_LIMITS).
+	 * 0: not known, and no login comes in without a helper. What helpers say at GO may be older than that.
+	 */
+	uint64_t limits;
 	uint64_t pid_ns; /* the warden's own */
 	char service[PROTOCOL_NAME_MAX]; /* that it was made for */
 	struct login_terms terms[DOOR_TERMS];
 	size_t known, next;
 };
 
-/* Remember what logins of this kind are given, in place of the oldest. This one's limits have been set. */
+/* Remember what logins of this kind are given, in place of the oldest. */
 void door_learn(struct door *door, const struct login_terms *terms);
 
 /* Somebody knocks. */

@@ -106,6 +106,7 @@ static int note_door(struct opening *opening, struct failure *reterr)
 	opening_terms(opening, &terms);
 	door->pid_ns = st.st_ino;
 	door->shape = terms.shape;
+	door->limits = terms.limits;
 	memcpy(door->service, opening->request.service, sizeof(door->service));
 	door_learn(door, &terms);
 	return 0;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper/slices.h"
 
+#include <errno.h>
+
 #include "core/registry.h"
+
+#define MAKE_AGAIN 8
 
 /* 1: nothing had to be changed in a slice that other logins are in. */
 static int make_quickly(struct opening *opening, const struct cgroup_systemd_login *login,
@@ -21,6 +25,15 @@ static int make_quickly(struct opening *opening, const struct cgroup_systemd_log
 	return r == 0 && !cgroup_has_changed(cgroups) ? 1 : 0;
 }
 
+static int make(struct opening *opening, const struct cgroup_systemd_login *login,
+		struct failure *reterr)
+{
+	struct cgroup_set *cgroups = &opening->warden.cgroups;
+
+	return cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, login, reterr)
+				: cgroup_create(cgroups, &opening->plan, reterr);
+}
+
 static int make_locked(struct opening *opening, const struct cgroup_systemd_login *login,
 		       struct failure *reterr)
 {
@@ -28,25 +41,29 @@ static int make_locked(struct opening *opening, const struct cgroup_systemd_logi
 	struct registry_user user;
 	int r = registry_lock(opening->login.uid, true, opening->deadline_ms, &user, reterr);
 
-	if (r < 0)
+	if (r < 0) {
+		/* The try without the lock may have written some of them. */
+		registry_tell_limits(opening->login.uid, 0);
 		return r;
+	}
 	/* Ours, or by now another login's: no limit in it is still the kernel's own. */
 	for (size_t i = 0; i < cgroups->count; i++)
 		cgroups->hierarchies[i].created = false;
-	r = cgroups->systemd ? cgroup_systemd_create(cgroups, &opening->plan, login, reterr)
-			     : cgroup_create(cgroups, &opening->plan, reterr);
+	r = make(opening, login, reterr);
+	/* Logins that have yet to wait for the lock may have written theirs before we had looked, each once. */
+	for (int again = 0; r == -ENOTSUP && !cgroups->systemd && again < MAKE_AGAIN; again++)
+		r = make(opening, login, reterr);
+	registry_tell_limits(opening->login.uid, r < 0 ? 0 : plan_limits_hash(&opening->plan));
 	registry_leave(&user);
 	return r;
 }
 
-int slices_make(struct opening *opening, const struct cgroup_systemd_login *login,
+int slices_make(struct opening *opening, const struct cgroup_systemd_login *login, bool known,
 		struct failure *reterr)
 {
-	int r = make_quickly(opening, login, reterr);
+	int r = known ? make_quickly(opening, login, reterr) : 0;
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = make_locked(opening, login, reterr);
-	registry_tell_limits(opening->login.uid, plan_limits_hash(&opening->plan));
-	return r;
+	return make_locked(opening, login, reterr);
 }

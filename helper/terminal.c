@@ -130,6 +130,15 @@ static void read_processes(const struct message_info *info, struct process_tree 
 	process_tree_sort(ret_tree);
 }
 
+/*
+ * Looked at after the processes: as long as the leader lives its pid is nobody else's, so what was listed
+ * below it was below it.
+ */
+static bool leader_lives(const struct member *member)
+{
+	return member->leader_fd >= 0 && sys_wait_readable(member->leader_fd, 0) == 0;
+}
+
 /* Terminals ---------------------------------------------------------------------------------- */
 
 static bool device_path(dev_t tty, char *path, size_t size)
@@ -216,7 +225,8 @@ size_t terminal_tell(const struct message_info *info, const struct member *membe
 		return 0;
 	read_processes(info, &tree);
 	for (size_t m = 0; m < count; m++) {
-		if (members[m].state == MEMBER_LIVE && (!wants || wants(&members[m])))
+		if (members[m].state == MEMBER_LIVE && (!wants || wants(&members[m])) &&
+		    leader_lives(&members[m]))
 			told += tell_session(info, &tree, &members[m], text, (size_t)len);
 	}
 	process_tree_free(&tree);
@@ -230,7 +240,9 @@ static void signal_all(const struct message_info *info, const struct member *mem
 	struct process_tree tree;
 
 	read_processes(info, &tree);
-	for (size_t i = 0; i < tree.count; i++) {
+	bool lives = leader_lives(member);
+
+	for (size_t i = 0; lives && i < tree.count; i++) {
 		const struct process *process = &tree.list[i];
 		struct process again;
 		char name[NAME_SIZE];

@@ -191,6 +191,60 @@ expect_equal "$(pids_max)" 300 "pids.max after it"
 session_end hold
 expect_end
 
+case_ "limits that cross: what a helper says last is not taken for what was set last"
+pod_policy 'pids_max = 300' '[service joins2]' 'pids_max = 200'
+cat >"$SCRATCH/slow-helper" <<-END
+	#!/bin/sh
+	# ADOPT, that the limits are set, the reply, GO: and here the other login comes in between.
+	exec strace -D -qq -o /dev/null -e trace=sendmsg -e inject=sendmsg:delay_enter=3000000:when=4 \\
+		$LIBEXEC/carrel-session "\$@"
+END
+chmod 755 "$SCRATCH/slow-helper"
+pam_write slow "$(pam_line helper="$SCRATCH/slow-helper")"
+first_joins
+join_once joins2
+expect_equal "$(pids_max)" 200 "pids.max of the other service"
+: >"$SCRATCH/started"
+steps start="slow:$USER_A" open close end >"$SCRATCH/slow" 2>&1 &
+slow=$!
+wait_until 10 eval '[ "$(pids_max)" = 300 ]' || fail_ "pids.max of the slow one: $(pids_max)"
+join_once joins2
+expect_ok kill -0 $slow
+expect_equal "$(pids_max)" 200 "pids.max of who came in between"
+wait $slow
+expect_grep '^open: PAM_SUCCESS' cat "$SCRATCH/slow"
+expect_helpers 1 "of who came in between"
+join_once
+expect_helpers 1 "of one whose limits the slow one had set, and which are not in force"
+expect_equal "$(pids_max)" 300 "pids.max of that one"
+join_once
+expect_helpers 0 "once they are"
+session_end hold
+expect_end
+
+case_ "limits that can't be set are not taken for set: nobody comes in without a helper, until they are"
+if [ "$(cgroup_version memory)" = 1 ] && [ "$(swapon --noheadings | wc -l)" = 0 ]; then
+	pod_policy 'memory_max = 300M' '[service joins2]' 'memory_max = 30M'
+	first_joins
+	join_once joins2
+	join_once
+	: >"$SCRATCH/started"
+	session_do hold 'head -c 60M /dev/zero >/tmp/large'
+	for i in 1 2; do
+		expect_grep '^open: PAM_SESSION_ERR' steps start="joins2:$USER_A" open end
+		expect_helpers 1 "that refuses, $i"
+	done
+	expect_equal "$(cat "$(slice_dir memory "$UID_A")/memory.limit_in_bytes")" 314572800 "memory_max"
+	join_once
+	expect_helpers 1 "of one whose limits are in force, which nobody knows"
+	join_once
+	expect_helpers 0 "once that is known"
+	session_end hold
+	expect_end
+else
+	skip_ "memory that can be given back: no limit is refused"
+fi
+
 case_ "a service that is to have other namespaces gets a sandbox of its own"
 pod_policy '[service apart]' 'namespaces = mount ipc'
 pam_write apart "$(pam_line)"

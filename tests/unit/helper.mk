@@ -7,3 +7,7 @@ $(BUILD)/tests/unit/test_sessions: $(BUILD)/tests/unit/test_sessions.o \
 $(BUILD)/tests/unit/test_process_tree: $(BUILD)/tests/unit/test_process_tree.o \
 		$(call obj,helper/process_tree.c) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka
+
+$(BUILD)/tests/unit/test_terminal: $(BUILD)/tests/unit/test_terminal.o \
+		$(call obj,helper/terminal.c helper/process_tree.c) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka
