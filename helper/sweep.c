@@ -13,7 +13,6 @@
 #include "core/cleanup.h"
 #include "core/policy_file.h"
 #include "core/policy_store.h"
-#include "core/proc_status.h"
 #include "core/registry.h"
 #include "core/registry_id.h"
 #include "core/sys.h"
@@ -159,12 +158,13 @@ int sweep_all(void)
  */
 static bool may_be_warden(pid_t pid)
 {
-	struct proc_status_field name = {.name = "Name"};
-	char path[40];
+	char path[40], name[sizeof("carrel-session\n")] = "";
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	return proc_status_read(AT_FDCWD, path, &name, 1) == 0 &&
-	       strcmp(name.text, "carrel-session") == 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, name, sizeof(name)) == sizeof(name) - 1 &&
+	       memcmp(name, "carrel-session\n", sizeof(name) - 1) == 0;
 }
 
 /*

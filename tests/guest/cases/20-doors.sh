@@ -41,8 +41,14 @@ without()
 # Jobs take up to a minute to begin: they do meanwhile. B's cron jobs and A's at jobs are outside.
 without cron "$USER_B"
 without atd "$USER_A"
-echo "* * * * * $probe /guest/scratch/cron" | crontab -u "$USER_A" -
-echo "* * * * * $probe /guest/scratch/cron.out" | crontab -u "$USER_B" -
+# cron_job UID FILE: what the probe says, and in FILE.61 what comes of an attack on the limits.
+cron_job()
+{
+	printf '* * * * * { %s; %s %s; echo "ran: $?"; } >%s 2>&1; mv %s %s\n' "$probe $2" \
+		"$TESTS/attack_cgroup" "$1" "$2.new" "$2.new" "$2.61" | crontab -u "$(id -nu "$1")" -
+}
+cron_job "$UID_A" /guest/scratch/cron
+cron_job "$UID_B" /guest/scratch/cron.out
 # Not from inside a sandbox: there at(1) can't reach the daemon, which then looks only once an hour.
 at_now()
 {
@@ -78,8 +84,8 @@ door login "$USER_A" 'session-[0-9]+.scope' \
 
 wait_until 100 test -s /guest/scratch/at || note_ "no at job ran: $at_said"
 door at "$USER_B" "$session" cat /guest/scratch/at
-wait_until 100 test -s /guest/scratch/cron || note_ "no cron job ran"
-wait_until 100 test -s /guest/scratch/cron.out || note_ "no cron job of the other user's ran"
+wait_until 100 test -s /guest/scratch/cron.61 || note_ "no cron job ran"
+wait_until 100 test -s /guest/scratch/cron.out.61 || note_ "no cron job of the other user's ran"
 crontab -u "$USER_A" -r
 crontab -u "$USER_B" -r
 door cron "$USER_A" "$session" cat /guest/scratch/cron
@@ -87,6 +93,12 @@ case_ "case 23: outside, where the stack has no line, cron and at jobs see the h
 expect_grep "user=$USER_B mnt=host pid=host tmp=host" cat /guest/scratch/cron.out
 wait_until 20 test -s /guest/scratch/at.out
 expect_grep "user=$USER_A mnt=host pid=host tmp=host" cat /guest/scratch/at.out
+case_ "case 61: a job is not outside of the user's limits, and can't get there; without the line it is from the start"
+expect_grep '^succeeded: not in the slice' cat /guest/scratch/cron.out.61
+expect_grep '^ran: [01]$' cat /guest/scratch/cron.61
+# The manager's subtree is the user's own, below the limits.
+! grep '^succeeded: ' /guest/scratch/cron.61 | grep -vF "/user@$UID_A.service" >/guest/scratch/written ||
+	fail_ "$(cat /guest/scratch/written)"
 
 case_ "an admin group is left alone"
 expect_grep 'user=dave mnt=host pid=host tmp=host' ssh_in dave $probe
