@@ -6,7 +6,7 @@ RUNS ?= 100
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,floor floor_init spawn_time pam_cycle)
 
 # Static, because the floor is to be low: a small address space is quicker to clone and to exec.
-$(BUILD)/bench/floor: $(call obj,tests/bench/floor.c tests/bench/pace.c)
+$(BUILD)/bench/floor: $(call obj,tests/bench/floor.c tests/bench/floor_cgroups.c tests/bench/pace.c)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -static -o $@ $^
 

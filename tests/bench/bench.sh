@@ -310,6 +310,7 @@ measure_memory() {
 	END
 	for ((round = 0; round < 3; round++)); do
 		hold_many floor "$programs/floor -s" "$programs/floor"
+		hold_many floor_beside "$programs/floor -s -w" "$programs/floor"
 		carrel_installed && hold_many carrel "$(pam_cycle carrel)" "$(pam_cycle carrel)"
 	done
 }

@@ -164,6 +164,7 @@ report_memory() {
 	report_resident carrel_warden 'warden'
 	printf '\n%s\n' "$BENCH_LIVE live sandboxes"
 	report_live floor floor
+	report_live floor_beside 'floor with the smallest process beside it'
 	report_live carrel carrel
 	report_live_beside live_join 'carrel: open that joins'
 	report_live_beside live_list 'carrel list'

@@ -4,10 +4,11 @@
  * objects as a login (cgroup directories, mount, pid and ipc namespaces with a PID 1, one tmpfs bound
  * on three places, a procfs), moves itself into them, and undoes it all. Needs root.
  *
- * Usage: floor [-s | -j] [-i FLOOR_INIT] [MODE]	MODE: see pace.h
+ * Usage: floor [-s | -j] [-w] [-i FLOOR_INIT] [MODE]	MODE: see pace.h
  *	  floor [-i FLOOR_INIT] -x COMMAND [ARGUMENT…]
  *	-s	hold: all processes share one set of cgroup directories, as the logins of one user do
  *	-j	join: the sandbox is made once, before; a cycle moves into it and back (line and cycles)
+ *	-w	beside each sandbox the smallest process that there can be, as a warden is one
  *	-x	run COMMAND in a sandbox, once; its exit status
  *
  * Cgroups: carrel-bench-PID in the v1 mounts of memory, pids and cpu, entered by a 0 to `tasks`
@@ -30,159 +31,55 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/bench/floor_cgroups.h"
 #include "tests/bench/pace.h"
 
-#define CONTROLLERS 3
 #define NAMESPACES 3
 #define CLONE_FLAGS (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC)
 
-static const char *const controllers[CONTROLLERS] = {"memory", "pids", "cpu"};
 static const char *const private_dirs[] = {"/tmp", "/var/tmp", "/dev/shm"};
 /* In the order in which they are gone back to: the pid namespace is only that of children. */
 static const char *const namespace_files[NAMESPACES] = {"mnt", "ipc", "pid_for_children"};
 
-/* One cgroup hierarchy; found before any timing. */
-struct hierarchy {
-	int mount_fd;
-	int home_tasks_fd; /* where this process came from */
-	const char *tasks_file;
-};
-
-static struct hierarchy hierarchies[CONTROLLERS];
-static size_t hierarchy_count;
 static int init_fd = -1;
 static pid_t shared_by; /* -s */
+static bool with_warden; /* -w */
 
 static struct {
 	char name[64]; /* of the cgroup directories */
 	int saved_fds[NAMESPACES];
 	int cwd_fd;
 	int pid1_fd; /* a pidfd */
+	int warden_fd; /* a pidfd */
 	int life_fd; /* PID 1 lives until it is closed */
-} sandbox = {.cwd_fd = -1, .pid1_fd = -1, .life_fd = -1};
-
-static int complain(const char *what, const char *object)
-{
-	fprintf(stderr, "floor: %s %s: %s\n", what, object, strerror(errno));
-	return -1;
-}
-
-static bool has_word(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)); at += length) {
-		if ((at == list || at[-1] == ',') && (!at[length] || strchr(",\n", at[length])))
-			return true;
-	}
-	return false;
-}
-
-/* The path of this process in the hierarchy of `controller` ("" for cgroup2). */
-static int find_home(const char *controller, char *ret_path)
-{
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX + 256];
-	int r = -1;
-
-	if (!file)
-		return complain("open", "/proc/self/cgroup");
-	while (r < 0 && fgets(line, sizeof(line), file)) {
-		char *list = strchr(line, ':');
-		char *path = list ? strchr(list + 1, ':') : NULL;
-
-		if (!path)
-			continue;
-		*path++ = '\0';
-		path[strcspn(path, "\n")] = '\0';
-		list++;
-		if (*controller ? has_word(list, controller) : !*list) {
-			snprintf(ret_path, PATH_MAX, "%.*s", PATH_MAX - 1, path);
-			r = 0;
-		}
-	}
-	fclose(file);
-	return r;
-}
-
-static int add_hierarchy(const char *mount_point, const char *controller, const char *tasks_file)
-{
-	struct hierarchy *hierarchy = &hierarchies[hierarchy_count];
-	char home[PATH_MAX], path[3 * PATH_MAX];
-
-	if (find_home(controller, home) < 0)
-		return 0;
-	snprintf(path, sizeof(path), "%s%s/%s", mount_point, home, tasks_file);
-	hierarchy->tasks_file = tasks_file;
-	hierarchy->home_tasks_fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (hierarchy->home_tasks_fd < 0)
-		return complain("open", path);
-	hierarchy->mount_fd = open(mount_point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (hierarchy->mount_fd < 0)
-		return complain("open", mount_point);
-	hierarchy_count++;
-	return 0;
-}
-
-/* Adds the v1 mount of `controller`, or with "" that of cgroup2, if there is one. */
-static int find_hierarchy(const char *controller)
-{
-	FILE *file = fopen("/proc/self/mounts", "re");
-	char line[4 * PATH_MAX], point[PATH_MAX], type[64], options[PATH_MAX];
-	int r = 0;
-
-	if (!file)
-		return complain("open", "/proc/self/mounts");
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*s %4095s %63s %4095s", point, type, options) != 3)
-			continue;
-		if (*controller && strcmp(type, "cgroup") == 0 && has_word(options, controller)) {
-			r = add_hierarchy(point, controller, "tasks");
-			break;
-		}
-		if (!*controller && strcmp(type, "cgroup2") == 0) {
-			r = add_hierarchy(point, controller, "cgroup.procs");
-			break;
-		}
-	}
-	fclose(file);
-	return r;
-}
-
-static int find_hierarchies(void)
-{
-	for (size_t i = 0; i < CONTROLLERS; i++) {
-		if (find_hierarchy(controllers[i]) < 0)
-			return -1;
-	}
-	return hierarchy_count ? 0 : find_hierarchy("");
-}
+} sandbox = {.warden_fd = -1, .cwd_fd = -1, .pid1_fd = -1, .life_fd = -1};
 
 static int make_cgroups(void)
 {
 	pid_t owner = shared_by ? shared_by : getpid();
 
 	snprintf(sandbox.name, sizeof(sandbox.name), "carrel-bench-%d", (int)owner);
-	for (size_t i = 0; i < hierarchy_count; i++) {
-		if (mkdirat(hierarchies[i].mount_fd, sandbox.name, 0755) < 0 &&
+	for (size_t i = 0; i < floor_hierarchy_count; i++) {
+		if (mkdirat(floor_hierarchies[i].mount_fd, sandbox.name, 0755) < 0 &&
 		    !(shared_by && errno == EEXIST))
-			return complain("mkdir cgroup", sandbox.name);
+			return floor_complain("mkdir cgroup", sandbox.name);
 	}
 	return 0;
 }
 
 static int enter_cgroups(void)
 {
-	for (size_t i = 0; i < hierarchy_count; i++) {
+	for (size_t i = 0; i < floor_hierarchy_count; i++) {
 		char path[128];
 		int fd;
 
-		snprintf(path, sizeof(path), "%s/%s", sandbox.name, hierarchies[i].tasks_file);
-		fd = openat(hierarchies[i].mount_fd, path, O_WRONLY | O_CLOEXEC);
+		snprintf(path, sizeof(path), "%s/%s", sandbox.name,
+			 floor_hierarchies[i].tasks_file);
+		fd = openat(floor_hierarchies[i].mount_fd, path, O_WRONLY | O_CLOEXEC);
 		if (fd < 0)
-			return complain("open cgroup", path);
+			return floor_complain("open cgroup", path);
 		if (write(fd, "0", 1) != 1) {
-			complain("enter cgroup", path);
+			floor_complain("enter cgroup", path);
 			close(fd);
 			return -1;
 		}
@@ -197,25 +94,25 @@ static int mount_private_dirs(void)
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ||
 	    (tmpfs = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)) < 0)
-		return complain("make", "tmpfs");
+		return floor_complain("make", "tmpfs");
 	for (size_t i = 0; i < sizeof(private_dirs) / sizeof(private_dirs[0]); i++) {
 		char name[] = {(char)('a' + i), '\0'};
 		int tree;
 
 		if (mkdirat(tmpfs, name, 0) < 0 || fchmodat(tmpfs, name, 01777, 0) < 0)
-			return complain("mkdir for", private_dirs[i]);
+			return floor_complain("mkdir for", private_dirs[i]);
 		tree = open_tree(tmpfs, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		if (tree < 0 && errno == EINVAL && i == 0) {
 			/* Before Linux 6.15 a detached mount can't be cloned: attach it first. */
 			if (move_mount(tmpfs, "", AT_FDCWD, private_dirs[0],
 				       MOVE_MOUNT_F_EMPTY_PATH) < 0)
-				return complain("attach tmpfs on", private_dirs[0]);
+				return floor_complain("attach tmpfs on", private_dirs[0]);
 			tree = open_tree(tmpfs, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 		}
 		if (tree < 0)
-			return complain("clone the tmpfs for", private_dirs[i]);
+			return floor_complain("clone the tmpfs for", private_dirs[i]);
 		if (move_mount(tree, "", AT_FDCWD, private_dirs[i], MOVE_MOUNT_F_EMPTY_PATH) < 0)
-			return complain("mount tmpfs on", private_dirs[i]);
+			return floor_complain("mount tmpfs on", private_dirs[i]);
 		close(tree);
 	}
 	return 0;
@@ -229,7 +126,7 @@ static int mount_proc(void)
 	    (proc = fsmount(fs, FSMOUNT_CLOEXEC,
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)) < 0 ||
 	    move_mount(proc, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		return complain("mount", "/proc");
+		return floor_complain("mount", "/proc");
 	return 0;
 }
 
@@ -240,14 +137,34 @@ static void become_pid1(int life_fd, int failure_fd)
 	char *const envp[] = {NULL};
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		complain("make slave", "/");
+		floor_complain("make slave", "/");
 	else if (mount_private_dirs() == 0 && mount_proc() == 0 && dup2(life_fd, 0) == 0) {
 		execveat(init_fd, "", argv, envp, AT_EMPTY_PATH);
-		complain("run", "floor_init");
+		floor_complain("run", "floor_init");
 	}
 	if (write(failure_fd, "f", 1) != 1)
 		_exit(2);
 	_exit(1);
+}
+
+/* Ends as PID 1 does, with the pipe. */
+static int start_warden(int life_fd)
+{
+	struct clone_args args = {.flags = CLONE_PIDFD, .exit_signal = SIGCHLD};
+	char *const argv[] = {(char *)"floor_init", NULL};
+	char *const envp[] = {NULL};
+	long pid;
+
+	args.pidfd = (uint64_t)(uintptr_t)&sandbox.warden_fd;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0) {
+		if (dup2(life_fd, 0) == 0)
+			execveat(init_fd, "", argv, envp, AT_EMPTY_PATH);
+		_exit(1);
+	}
+	if (pid < 0)
+		sandbox.warden_fd = -1;
+	return pid < 0 ? floor_complain("clone3", "a warden") : 0;
 }
 
 static int start_pid1(int *ret_failure_fd)
@@ -258,19 +175,21 @@ static int start_pid1(int *ret_failure_fd)
 
 	args.pidfd = (uint64_t)(uintptr_t)&sandbox.pid1_fd;
 	if (pipe2(life, O_CLOEXEC) < 0)
-		return complain("make", "pipe");
+		return floor_complain("make", "pipe");
 	if (pipe2(failure, O_CLOEXEC) < 0)
-		return complain("make", "pipe");
+		return floor_complain("make", "pipe");
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		become_pid1(life[0], failure[1]);
 	if (pid < 0)
 		sandbox.pid1_fd = -1;
+	if (pid >= 0 && with_warden && start_warden(life[0]) < 0)
+		pid = -1;
 	close(life[0]);
 	close(failure[1]);
 	sandbox.life_fd = life[1];
 	*ret_failure_fd = failure[0];
-	return pid < 0 ? complain("clone3", "PID 1") : 0;
+	return pid < 0 ? floor_complain("clone3", "PID 1") : 0;
 }
 
 static int save_namespaces(void)
@@ -281,16 +200,16 @@ static int save_namespaces(void)
 		snprintf(path, sizeof(path), "/proc/self/ns/%s", namespace_files[i]);
 		sandbox.saved_fds[i] = open(path, O_RDONLY | O_CLOEXEC);
 		if (sandbox.saved_fds[i] < 0)
-			return complain("open", path);
+			return floor_complain("open", path);
 	}
 	sandbox.cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return sandbox.cwd_fd < 0 ? complain("open", ".") : 0;
+	return sandbox.cwd_fd < 0 ? floor_complain("open", ".") : 0;
 }
 
 static int enter_sandbox(void)
 {
 	if (unshare(CLONE_FS) < 0 || setns(sandbox.pid1_fd, CLONE_FLAGS) < 0)
-		return complain("enter", "the sandbox");
+		return floor_complain("enter", "the sandbox");
 	return 0;
 }
 
@@ -316,13 +235,13 @@ static int go_back(void)
 
 	for (size_t i = 0; i < NAMESPACES; i++) {
 		if (setns(sandbox.saved_fds[i], 0) < 0)
-			r = complain("go back to namespace", namespace_files[i]);
+			r = floor_complain("go back to namespace", namespace_files[i]);
 	}
 	if (fchdir(sandbox.cwd_fd) < 0)
-		r = complain("go back to", "the working directory");
-	for (size_t i = 0; i < hierarchy_count; i++) {
-		if (write(hierarchies[i].home_tasks_fd, "0", 1) != 1)
-			r = complain("leave cgroup", sandbox.name);
+		r = floor_complain("go back to", "the working directory");
+	for (size_t i = 0; i < floor_hierarchy_count; i++) {
+		if (write(floor_hierarchies[i].home_tasks_fd, "0", 1) != 1)
+			r = floor_complain("leave cgroup", sandbox.name);
 	}
 	return r;
 }
@@ -332,7 +251,9 @@ static int floor_close(void)
 	int r = go_back();
 
 	if (syscall(SYS_pidfd_send_signal, sandbox.pid1_fd, SIGKILL, NULL, 0) < 0)
-		r = complain("kill", "PID 1");
+		r = floor_complain("kill", "PID 1");
+	if (with_warden && syscall(SYS_pidfd_send_signal, sandbox.warden_fd, SIGKILL, NULL, 0) < 0)
+		r = floor_complain("kill", "the warden");
 	return r;
 }
 
@@ -343,11 +264,13 @@ static int floor_gone(void)
 	int r = 0;
 
 	if (waitid(P_PIDFD, (id_t)sandbox.pid1_fd, &info, WEXITED) < 0)
-		r = complain("wait for", "PID 1");
-	for (size_t i = 0; i < hierarchy_count; i++) {
-		if (unlinkat(hierarchies[i].mount_fd, sandbox.name, AT_REMOVEDIR) < 0 &&
+		r = floor_complain("wait for", "PID 1");
+	if (with_warden && waitid(P_PIDFD, (id_t)sandbox.warden_fd, &info, WEXITED) < 0)
+		r = floor_complain("wait for", "the warden");
+	for (size_t i = 0; i < floor_hierarchy_count; i++) {
+		if (unlinkat(floor_hierarchies[i].mount_fd, sandbox.name, AT_REMOVEDIR) < 0 &&
 		    !(shared_by && (errno == EBUSY || errno == ENOENT)))
-			r = complain("rmdir cgroup", sandbox.name);
+			r = floor_complain("rmdir cgroup", sandbox.name);
 	}
 	return r;
 }
@@ -372,6 +295,7 @@ static void floor_finish(void)
 		close_and_forget(&sandbox.saved_fds[i]);
 	close_and_forget(&sandbox.cwd_fd);
 	close_and_forget(&sandbox.pid1_fd);
+	close_and_forget(&sandbox.warden_fd);
 	close_and_forget(&sandbox.life_fd);
 }
 
@@ -427,11 +351,11 @@ static int run_command(char **argv)
 	pid = fork();
 	if (pid == 0) {
 		execvp(argv[0], argv);
-		complain("run", argv[0]);
+		floor_complain("run", argv[0]);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		complain("run", argv[0]);
+		floor_complain("run", argv[0]);
 	if (floor_close() < 0 || floor_gone() < 0)
 		return 1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -446,18 +370,18 @@ static int open_init(const char *path)
 	if (!path) {
 		length = readlink("/proc/self/exe", own, sizeof(own) - sizeof("_init"));
 		if (length < 0)
-			return complain("read", "/proc/self/exe");
+			return floor_complain("read", "/proc/self/exe");
 		memcpy(own + length, "_init", sizeof("_init"));
 		path = own;
 	}
 	init_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return init_fd < 0 ? complain("open", path) : 0;
+	return init_fd < 0 ? floor_complain("open", path) : 0;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct pace_subject subject = {
-		.usage = "floor [-s | -j] [-i FLOOR_INIT] [-x COMMAND...]",
+		.usage = "floor [-s | -j] [-w] [-i FLOOR_INIT] [-x COMMAND...]",
 		.prepare = floor_prepare,
 		.open = floor_open,
 		.close = floor_close,
@@ -468,9 +392,11 @@ int main(int argc, char **argv)
 	bool execute = false, join = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "+sji:x")) != -1) {
+	while ((option = getopt(argc, argv, "+swji:x")) != -1) {
 		if (option == 's')
 			shared_by = getpid();
+		else if (option == 'w')
+			with_warden = true;
 		else if (option == 'i')
 			init = optarg;
 		else if (option == 'j')
@@ -480,7 +406,7 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (open_init(init) < 0 || find_hierarchies() < 0)
+	if (open_init(init) < 0 || floor_find_hierarchies() < 0)
 		return 1;
 	if (execute && optind < argc)
 		return run_command(argv + optind);
