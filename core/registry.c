@@ -198,6 +198,26 @@ static const char *next_name(DIR *dir)
 	return NULL;
 }
 
+bool registry_is_alone(uint32_t uid, const char *id)
+{
+	char path[sizeof(CARREL_RUN) + 16];
+	struct failure ignored;
+	bool alone = true;
+	const char *name;
+
+	(void)snprintf(path, sizeof(path), CARREL_RUN "/%u", uid);
+	_close_ int dir_fd = open_dir(AT_FDCWD, path, false, &ignored);
+	DIR *dir = dir_fd < 0 ? NULL : open_names(dir_fd, &ignored);
+
+	if (!dir)
+		return false;
+	while (alone && (name = next_name(dir)))
+		alone = strcmp(name, id) == 0;
+	alone = alone && errno == 0;
+	(void)closedir(dir);
+	return alone;
+}
+
 /* Which of the sockets count. */
 struct which {
 	bool managers;

@@ -65,6 +65,12 @@ int registry_any_in(const struct registry_user *user, uint64_t root, bool *ret_a
 		    struct failure *reterr);
 
 /*
+ * Is the sandbox `id` the only one of the user's that is registered? By names alone, and without the lock: so
+ * dead ones count. False where it can't be told.
+ */
+bool registry_is_alone(uint32_t uid, const char *id);
+
+/*
  * Connect to a warden, without blocking. *ret_socket; -ECONNREFUSED, -ENOENT: it is dead; -EAGAIN: it
  * lives, with a full backlog.
  */

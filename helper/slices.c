@@ -7,6 +7,20 @@
 
 #define MAKE_AGAIN 8
 
+/*
+ * What this login made it also limited, without the lock: a login that came meanwhile may have set its own
+ * limits in between. One that comes from now on finds these whole.
+ */
+static bool may_be_mixed(const struct opening *opening)
+{
+	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+	bool created = false;
+
+	for (size_t i = 0; i < cgroups->count; i++)
+		created = created || cgroups->hierarchies[i].created;
+	return created && !registry_is_alone(opening->login.uid, opening->warden.info.id);
+}
+
 /* 1: nothing had to be changed in a slice that other logins are in. */
 static int make_quickly(struct opening *opening, const struct cgroup_systemd_login *login,
 			struct failure *reterr)
@@ -22,7 +36,7 @@ static int make_quickly(struct opening *opening, const struct cgroup_systemd_log
 	}
 	r = cgroup_create(cgroups, &opening->plan, reterr);
 	/* Where it failed: another login may have written its limits between our write and our look. */
-	return r == 0 && !cgroup_has_changed(cgroups) ? 1 : 0;
+	return r == 0 && !cgroup_has_changed(cgroups) && !may_be_mixed(opening) ? 1 : 0;
 }
 
 static int make(struct opening *opening, const struct cgroup_systemd_login *login,

@@ -222,6 +222,28 @@ expect_helpers 0 "once they are"
 session_end hold
 expect_end
 
+case_ "two first logins at once, with different limits: those of one of them, as a whole"
+policy_write '[default]' 'pids_max = 300' 'cpu_max = 200%' '[service joins2]' 'pids_max = 200' 'cpu_max = 50%'
+if [ "$(cgroup_version cpu)" = 1 ]; then quota=cpu.cfs_quota_us; else quota=cpu.max; fi
+session_start b in "$USER_B"
+quota=$(slice_dir cpu "$UID_B")/$quota quota=${quota/user-$UID_B./user-$UID_A.}
+cat >"$SCRATCH/slow-helper" <<-END
+	#!/bin/sh
+	exec strace -D -qq -o /dev/null -P "$quota" -e trace=write -e inject=write:delay_enter=3000000:when=1 \\
+		$LIBEXEC/carrel-session "\$@"
+END
+hold_open slow now
+# Made, and not limited yet.
+wait_until 10 test -e "$quota" || fail_ "the slow one has made no slice"
+hold_open joins2
+expect_equal "$(pids_max) $(sed 's/ .*//' "$quota")" '200 50000' "pids.max and the quota of who came in between"
+wait_until 10 grep -q '^open: PAM_SUCCESS' "$SCRATCH/held.0" || fail_ "the slow one: $(brief "$(cat "$SCRATCH/held.0")")"
+expect_equal "$(pids_max) $(sed 's/ .*//' "$quota")" '300 200000' "pids.max and the quota in the end"
+let_go
+session_end b
+expect_end
+: >"$SCRATCH/started"
+
 case_ "limits that can't be set are not taken for set: nobody comes in without a helper, until they are"
 if [ "$(cgroup_version memory)" = 1 ] && [ "$(swapon --noheadings | wc -l)" = 0 ]; then
 	pod_policy 'memory_max = 300M' '[service joins2]' 'memory_max = 30M'
