@@ -200,7 +200,7 @@ cat >"$SCRATCH/slow-helper" <<-END
 		$LIBEXEC/carrel-session "\$@"
 END
 chmod 755 "$SCRATCH/slow-helper"
-pam_write slow "$(pam_line helper="$SCRATCH/slow-helper")"
+pam_write slow "$(pam_line timeout=30 helper="$SCRATCH/slow-helper")"
 first_joins
 join_once joins2
 expect_equal "$(pids_max)" 200 "pids.max of the other service"
@@ -237,7 +237,7 @@ hold_open slow now
 wait_until 10 test -e "$quota" || fail_ "the slow one has made no slice"
 hold_open joins2
 expect_equal "$(pids_max) $(sed 's/ .*//' "$quota")" '200 50000' "pids.max and the quota of who came in between"
-wait_until 10 grep -q '^open: PAM_SUCCESS' "$SCRATCH/held.0" || fail_ "the slow one: $(brief "$(cat "$SCRATCH/held.0")")"
+wait_until 20 grep -q "^open: PAM_SUCCESS" "$SCRATCH/held.0" || fail_ "the slow one: $(brief "$(cat "$SCRATCH/held.0")")"
 expect_equal "$(pids_max) $(sed 's/ .*//' "$quota")" '300 200000' "pids.max and the quota in the end"
 let_go
 session_end b
