@@ -196,7 +196,7 @@ pod_policy 'pids_max = 300' '[service joins2]' 'pids_max = 200'
 cat >"$SCRATCH/slow-helper" <<-END
 	#!/bin/sh
 	# ADOPT, that the limits are set, the reply, GO: and here the other login comes in between.
-	exec strace -D -qq -o /dev/null -e trace=sendmsg -e inject=sendmsg:delay_enter=3000000:when=4 \\
+	exec strace -D -qq -o /dev/null -e trace=sendmsg -e inject=sendmsg:delay_enter=6000000:when=4 \\
 		$LIBEXEC/carrel-session "\$@"
 END
 chmod 755 "$SCRATCH/slow-helper"
@@ -229,7 +229,7 @@ session_start b in "$USER_B"
 quota=$(slice_dir cpu "$UID_B")/$quota quota=${quota/user-$UID_B./user-$UID_A.}
 cat >"$SCRATCH/slow-helper" <<-END
 	#!/bin/sh
-	exec strace -D -qq -o /dev/null -P "$quota" -e trace=write -e inject=write:delay_enter=3000000:when=1 \\
+	exec strace -D -qq -o /dev/null -P "$quota" -e trace=write -e inject=write:delay_enter=6000000:when=1 \\
 		$LIBEXEC/carrel-session "\$@"
 END
 hold_open slow now
