@@ -71,7 +71,7 @@ release() {
 signal_all() { # SIGNAL PROGRAM
 	local pid count=0
 	for pid in $(processes_of "$PREFIX/libexec"); do
-		[[ $(readlink "/proc/$pid/exe") == */"$2" ]] && kill "-$1" "$pid" && count=$((count + 1))
+		[[ $(readlink "/proc/$pid/exe") == */"$2" ]] && kill "-$1" "$pid" && count=$((count + 1)) && signalled=$pid
 	done
 	[ $count -gt 0 ] || {
 		echo "there is no $2"
@@ -291,6 +291,8 @@ case_hanging() {
 case_warden_killed() {
 	policy </dev/null
 	hold plain close end && signal_all KILL carrel-session || return 1
+	# Until it is dead its socket takes what close_session says, and nobody has what is left swept up.
+	while grep -qs '^State:.[^ZX]' "/proc/$signalled/status"; do sleep 0.05; done
 	release
 	# close_session finds nobody, and has what was left swept up.
 	says 1 'close: '
