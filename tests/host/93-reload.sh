@@ -261,13 +261,14 @@ session_start a in "$USER_A"
 session_start b in "$USER_B"
 session_start b2 in "$USER_B"
 session_do a 'while :; do :; done >/dev/null 2>&1 &' >/dev/null
-session_do b "perl -e '\$x = \"x\" x 50000000; sleep 300' >/dev/null 2>&1 &" >/dev/null
+# Perl may have two of them at times, which is still below the limit.
+session_do b "perl -e '\$x = \"x\" x 35000000; sleep 300' >/dev/null 2>&1 &" >/dev/null
 tmux -L top -f /dev/null new-session -d -s main -x 120 -y 20 "PS1='outer> ' bash --norc"
 wait_until 5 shows 'outer>'
 tmux -L top send-keys -t main "stty -g >$SCRATCH/before; $CARREL top --delay 1" Enter
 wait_until 5 shows "users 2  sandboxes 3  sessions 3" || fail_ "$(brief "$(screen)")"
 wait_until 5 shows "^$USER_A +1 +1 .* 40 .* 100.0M +[0-9]+\.[0-9] " || fail_ "$(brief "$(screen | grep '^carrel-')")"
-wait_until 5 shows "^$USER_B +2 +2 .* [4-9][0-9]\.[0-9]M" || fail_ "$(brief "$(screen | grep '^carrel-')")"
+wait_until 5 shows "^$USER_B +2 +2 .* [3-9][0-9]\.[0-9]M" || fail_ "$(brief "$(screen | grep '^carrel-')")"
 
 case_ "top: it sorts"
 wait_until 5 in_order "$USER_A $USER_B" || fail_ "by CPU: $(order)"
