@@ -68,14 +68,15 @@ static void put_back(const struct cgroup_set *from, const struct cgroup_hierarch
 static int move_member(const struct cgroup_set *from, const struct cgroup_set *to, int to_fd,
 		       const char *pid, size_t *outside, struct failure *reterr)
 {
+	const char *mount = to->hierarchies[0].mount;
 	struct failure ignored;
 	uint64_t number;
 
 	if (convert_unsigned(pid, 1, INT32_MAX, &number) < 0)
 		return failure_say(reterr, EXDEV,
-				   "move process %s: it is in none of the pid namespaces that are "
-				   "seen from here; do this outside",
-				   pid);
+				   "move process %s into the user's slice in %s: it is in none of "
+				   "the pid namespaces that are seen from here; do this outside",
+				   pid, mount);
 	int r = cgroup_verify(to, (pid_t)number, &ignored);
 
 	if (r == 0)
@@ -83,7 +84,8 @@ static int move_member(const struct cgroup_set *from, const struct cgroup_set *t
 	*outside += r == -EXDEV;
 	r = cgroup_write_file(to_fd, "cgroup.procs", pid);
 	if (r < 0 && r != -ESRCH)
-		return failure_set(reterr, -r, "move process %s", pid);
+		return failure_set(reterr, -r, "move process %s into the user's slice in %s", pid,
+				   mount);
 	put_back(from, &to->hierarchies[0], pid);
 	return 1;
 }
@@ -102,7 +104,8 @@ static int move_members(const struct cgroup_set *from, int from_fd, const struct
 
 	*ret_outside = 0;
 	if (!file)
-		return failure_set(reterr, errno, "read the processes of the user's cgroup");
+		return failure_set(reterr, errno, "read the processes of the user's slice in %s",
+				   from->hierarchies[0].mount);
 	(void)steal_fd(&fd);
 	while (fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
@@ -113,7 +116,8 @@ static int move_members(const struct cgroup_set *from, int from_fd, const struct
 		moved += r;
 	}
 	if (ferror(file))
-		return failure_set(reterr, EIO, "read the processes of the user's cgroup");
+		return failure_set(reterr, errno, "read the processes of the user's slice in %s",
+				   from->hierarchies[0].mount);
 	return moved;
 }
 

@@ -229,10 +229,11 @@ static bool limit_holds(const struct cgroup_set *set, int slice_fd, const struct
 		(void)failure_wrap(reterr, "systemd was asked to limit user-%u.slice", set->uid);
 		return false;
 	}
+	if (cgroup_limit_text(plan, kind, true, page_size, wanted, reterr) < 0)
+		return false;
 	if (slice_fd < 0 || cgroup_read_file(slice_fd, file, held, sizeof(held)) < 0)
 		(void)snprintf(held, sizeof(held), "nothing");
-	else if (cgroup_limit_text(plan, kind, true, page_size, wanted, reterr) == 0 &&
-		 cgroup_limit_holds(wanted, held, page_size))
+	else if (cgroup_limit_holds(wanted, held, page_size))
 		return true;
 	(void)failure_say(reterr, ENOTSUP,
 			  "%s can't be enforced: systemd was asked for it, and %s of user-%u.slice "

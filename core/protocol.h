@@ -278,8 +278,7 @@ struct message_adopted {
 	uint32_t sessions; /* in this sandbox, without the new one */
 	uint64_t namespaces; /* as in the reply, like the next ones */
 	uint64_t ns_inodes[PROTOCOL_NS_TYPES];
-	uint64_t
-		limits; /* that the warden takes to be in force (plan_limits_hash()); 0: not known */
+	uint64_t limits; /* taken to be in force (plan_limits_hash()); 0: not known */
 	char id[PROTOCOL_ID_MAX];
 	char service[PROTOCOL_NAME_MAX];
 };

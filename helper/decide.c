@@ -97,10 +97,10 @@ int opening_plan(const struct opening *opening, const struct login *login, struc
  */
 static void take_stamp(struct opening *opening, int64_t began_ms)
 {
-	uint64_t stamp = 0;
+	if (!opening->good || opening->plan.instance != INSTANCE_USER)
+		return;
+	uint64_t stamp = policy_stamp(CARREL_POLICY);
 
-	if (opening->good && opening->plan.instance == INSTANCE_USER)
-		stamp = policy_stamp(CARREL_POLICY);
 	if (sys_now_ms() - began_ms < POLICY_STAMP_YOUNG_MS / 2)
 		opening->stamp = stamp;
 }

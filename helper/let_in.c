@@ -153,7 +153,7 @@ static int admit(struct opening *opening, struct failure *reterr)
 int opening_let_in(struct opening *opening, struct failure *reterr)
 {
 	struct warden *warden = &opening->warden;
-	int r = 0;
+	int r;
 
 	note_usage(warden);
 	/*

@@ -183,13 +183,15 @@ static int start_pid1(int *ret_failure_fd)
 		become_pid1(life[0], failure[1]);
 	if (pid < 0)
 		sandbox.pid1_fd = -1;
-	if (pid >= 0 && with_warden && start_warden(life[0]) < 0)
-		pid = -1;
+	int r = pid < 0 ? floor_complain("clone3", "PID 1") : 0;
+
+	if (r == 0 && with_warden)
+		r = start_warden(life[0]);
 	close(life[0]);
 	close(failure[1]);
 	sandbox.life_fd = life[1];
 	*ret_failure_fd = failure[0];
-	return pid < 0 ? floor_complain("clone3", "PID 1") : 0;
+	return r;
 }
 
 static int save_namespaces(void)
@@ -246,15 +248,22 @@ static int go_back(void)
 	return r;
 }
 
-static int floor_close(void)
+static int kill_sandbox(void)
 {
-	int r = go_back();
+	int r = 0;
 
 	if (syscall(SYS_pidfd_send_signal, sandbox.pid1_fd, SIGKILL, NULL, 0) < 0)
 		r = floor_complain("kill", "PID 1");
 	if (with_warden && syscall(SYS_pidfd_send_signal, sandbox.warden_fd, SIGKILL, NULL, 0) < 0)
 		r = floor_complain("kill", "the warden");
 	return r;
+}
+
+static int floor_close(void)
+{
+	int r = go_back();
+
+	return kill_sandbox() < 0 ? -1 : r;
 }
 
 /* Until the kernel has taken PID 1, its namespaces and its mounts apart, and the cgroups. */
@@ -334,10 +343,7 @@ static int run_joins(int argc, char **argv)
 		return 1;
 	close(failure_fd);
 	r = pace_run(&subject, argc, argv);
-	if (syscall(SYS_pidfd_send_signal, sandbox.pid1_fd, SIGKILL, NULL, 0) < 0 ||
-	    floor_gone() < 0)
-		return 1;
-	return r;
+	return kill_sandbox() < 0 || floor_gone() < 0 ? 1 : r;
 }
 
 static int run_command(char **argv)

@@ -27,7 +27,8 @@ static void what_is_written_is_what_is_read(void **state)
 		"259:1048575 rbps=18446744073709551614 wbps=1 riops=4294967294 wiops=max",
 	};
 	struct cgroup_io_table table;
-	char text[512] = "", line[160];
+	char text[512], line[160];
+	size_t used = 0;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -35,7 +36,8 @@ static void what_is_written_is_what_is_read(void **state)
 		assert_int_equal(table.count, 1);
 		cgroup_io_format(&table.disks[0], line, sizeof(line));
 		assert_string_equal(line, lines[i]);
-		(void)strcat(strcat(text, lines[i]), "\n");
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\n", lines[i]);
+		assert_true(used < sizeof(text));
 	}
 	assert_int_equal(cgroup_io_parse(text, &table), 0);
 	assert_int_equal(table.count, 3);
@@ -54,7 +56,8 @@ static void what_the_kernel_does_not_write_is_refused(void **state)
 		"8:0 rbps=1k", "8:0 wiops=unlimited", ":0 rbps=1",  "8: rbps=1",
 	};
 	struct cgroup_io_table table = {.count = 77};
-	char text[4096], *at = text;
+	char text[4096];
+	size_t used = 0;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -64,8 +67,10 @@ static void what_the_kernel_does_not_write_is_refused(void **state)
 	/* Words that a later kernel may add say nothing of ours. */
 	assert_int_equal(cgroup_io_parse("8:0 rbps=7 idle=9 flag", &table), 0);
 	assert_int_equal(table.disks[0].rates[IO_RBPS], 7);
-	for (int i = 0; i <= CGROUP_IO_DISKS_MAX; i++)
-		at += sprintf(at, "8:%d rbps=1\n", i);
+	for (int i = 0; i <= CGROUP_IO_DISKS_MAX; i++) {
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "8:%d rbps=1\n", i);
+		assert_true(used < sizeof(text));
+	}
 	assert_int_equal(cgroup_io_parse(text, &table), -E2BIG);
 }
 

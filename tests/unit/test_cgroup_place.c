@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,7 +21,8 @@ static int find(const char *controller, const char *text, char *path, size_t siz
 {
 	struct cgroup_place place = {.mount = "/sys/fs/cgroup"};
 
-	strcpy(place.controller, controller);
+	assert_true(strlen(controller) < sizeof(place.controller));
+	(void)snprintf(place.controller, sizeof(place.controller), "%s", controller);
 	return cgroup_place_find(&place, text, path, size);
 }
 

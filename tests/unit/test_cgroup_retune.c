@@ -94,35 +94,36 @@ static void what_can_not_be_opened_is_not_lost(void **state)
 	assert_false(exists("h0/" SLICE));
 }
 
-/* Else the next reload would take it for one that has the processes. */
-static void a_slice_that_they_could_not_be_moved_into_is_removed(void **state)
+/* Of two hierarchies, the first without the slice, and in the second's what `procs` lists. */
+static int retune_with(const char *procs)
 {
 	struct plan plan = {.cgroup = CGROUP_AUTO};
 	struct cgroup_set set;
 
-	(void)state;
 	make_set(&set);
 	make_directory("h1/" SLICE, 0755);
-	write_text("h1/" SLICE "/cgroup.procs", "1\n");
+	write_text("h1/" SLICE "/cgroup.procs", procs);
 	set.count = 2;
-	assert_int_equal(cgroup_retune(&set, &plan, hear, NULL), -ENOENT);
-	assert_non_null(strstr(said, "move process 1: "));
+	return cgroup_retune(&set, &plan, hear, NULL);
+}
+
+/* Else the next reload would take it for one that has the processes. */
+static void a_slice_that_they_could_not_be_moved_into_is_removed(void **state)
+{
+	(void)state;
+	assert_int_equal(retune_with("1\n"), -ENOENT);
+	assert_non_null(strstr(said, "move process 1 into the user's slice in "));
+	assert_non_null(strstr(said, "/h0: No such file"));
 	assert_false(exists("h0/" SLICE));
 }
 
 /* As the kernel lists it; to write that would move the writer. */
 static void a_process_of_another_pid_namespace_is_not_moved(void **state)
 {
-	struct plan plan = {.cgroup = CGROUP_AUTO};
-	struct cgroup_set set;
-
 	(void)state;
-	make_set(&set);
-	make_directory("h1/" SLICE, 0755);
-	write_text("h1/" SLICE "/cgroup.procs", "0\n");
-	set.count = 2;
-	assert_int_equal(cgroup_retune(&set, &plan, hear, NULL), -EXDEV);
-	assert_non_null(strstr(said, "move process 0: "));
+	assert_int_equal(retune_with("0\n"), -EXDEV);
+	assert_non_null(strstr(said, "move process 0 into the user's slice in "));
+	assert_non_null(strstr(said, "/h0: it is in none of the pid namespaces"));
 	assert_false(exists("h0/" SLICE));
 }
 

@@ -30,11 +30,11 @@ static void fill_request(void)
 	protocol_head(&request.head, MESSAGE_REQUEST, PROTOCOL_REQUEST_SIZE(2, 8));
 	request.uid = 1500;
 	request.gid = 1500;
-	strcpy(request.user, "alice");
-	strcpy(request.home, "/home/alice");
-	strcpy(request.service, "sshd");
-	strcpy(request.tty, "pts/1");
-	strcpy(request.rhost, "host");
+	assert_int_equal(protocol_text(request.user, sizeof(request.user), "alice"), 0);
+	assert_int_equal(protocol_text(request.home, sizeof(request.home), "/home/alice"), 0);
+	assert_int_equal(protocol_text(request.service, sizeof(request.service), "sshd"), 0);
+	assert_int_equal(protocol_text(request.tty, sizeof(request.tty), "pts/1"), 0);
+	assert_int_equal(protocol_text(request.rhost, sizeof(request.rhost), "host"), 0);
 	memcpy(protocol_group_names(&request), "abc\0def", 8);
 }
 
@@ -74,8 +74,8 @@ static void a_fingerprint_is_not_of_where_from(void **state)
 	fill_request();
 	uint64_t first = pod_fingerprint(&request);
 
-	strcpy(request.tty, "pts/77");
-	strcpy(request.rhost, "elsewhere");
+	assert_int_equal(protocol_text(request.tty, sizeof(request.tty), "pts/77"), 0);
+	assert_int_equal(protocol_text(request.rhost, sizeof(request.rhost), "elsewhere"), 0);
 	request.timeout_ms = 4000;
 	request.debug = 1;
 	assert_int_equal(pod_fingerprint(&request), first);
