@@ -311,6 +311,7 @@ measure_memory() {
 	for ((round = 0; round < 3; round++)); do
 		hold_many floor "$programs/floor -s" "$programs/floor"
 		hold_many floor_beside "$programs/floor -s -w" "$programs/floor"
+		hold_many permit "$(pam_cycle permit)" "$(pam_cycle permit)"
 		carrel_installed && hold_many carrel "$(pam_cycle carrel)" "$(pam_cycle carrel)"
 	done
 }

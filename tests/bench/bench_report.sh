@@ -131,17 +131,23 @@ report_resident() { # KEY TEXT
 	value "$1_wakeups_per_s" "$2: wake-ups a second" "$(mean "$work/$1.resident" 4)"
 }
 
-report_live() { # NAME TEXT
-	local per_sandbox=- one many unused failed=-
+report_kernel() { # NAME TEXT
+	local per_sandbox=- unused
 	if [ -s "$work/$1.kernel" ]; then
 		awk -v live="$BENCH_LIVE" '{ printf "%.1f\n", ($2 - $1) / live }' "$work/$1.kernel" \
 			>"$work/$1.per_sandbox"
 		read -r unused unused unused per_sandbox < <(stats "$work/$1.per_sandbox" 1)
-		failed=$(awk '{ sum += $3 } END { print sum + 0 }' "$work/$1.kernel")
 	fi
+	value "$1_kernel_kb" "$2: kernel memory a sandbox, kB" "$per_sandbox"
+}
+
+report_live() { # NAME TEXT
+	local one many unused failed=-
+	[ ! -s "$work/$1.kernel" ] ||
+		failed=$(awk '{ sum += $3 } END { print sum + 0 }' "$work/$1.kernel")
 	read -r unused unused unused one < <(stats "$work/$1_cycle.at1" 1)
 	read -r unused unused unused many < <(stats "$work/$1_cycle.many" 1)
-	value "$1_kernel_kb" "$2: kernel memory a sandbox, kB" "$per_sandbox"
+	report_kernel "$1" "$2"
 	value "$1_open_at_1_us" "$2: open, none beside it, p50 us" "$one"
 	value "$1_open_at_${BENCH_LIVE}_us" "$2: open, $BENCH_LIVE live, p50 us" "$many"
 	value "$1_open_many_ratio" "$2: ratio of the two" "$(ratio "$many" "$one")"
@@ -165,6 +171,7 @@ report_memory() {
 	printf '\n%s\n' "$BENCH_LIVE live sandboxes"
 	report_live floor floor
 	report_live floor_beside 'floor with the smallest process beside it'
+	report_kernel permit 'pam_permit alone (the loaded PAM stack)'
 	report_live carrel carrel
 	report_live_beside live_join 'carrel: open that joins'
 	report_live_beside live_list 'carrel list'
