@@ -33,5 +33,4 @@ void doctor_shell(struct findings *findings);
 /* The policy, whether this host can enforce it, and whether an admin keeps a way in past it. */
 void doctor_policy(struct findings *findings, const struct sshd_settings *settings);
 
-
 #endif
