@@ -19,6 +19,7 @@
 #include "helper/answer.h"
 #include "helper/end_line.h"
 #include "helper/ending.h"
+#include "helper/hidepid.h"
 #include "helper/runtime.h"
 #include "helper/share.h"
 #include "helper/shed.h"
@@ -343,6 +344,9 @@ void warden_run(struct warden *warden, bool log_end)
 	/* To remove a file from somebody's sticky directory. */
 	if (warden->disk.tmp_root)
 		keep |= UINT64_C(1) << CAP_FOWNER;
+	/* To find those of the user's processes that are to be told, let out of the freezer, or killed. */
+	if (hidepid_hides())
+		keep |= UINT64_C(1) << CAP_SYS_PTRACE;
 	if (caps_empty_bounding(&failure) < 0 || caps_keep_only(keep, &failure) < 0)
 		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	catch_term();
