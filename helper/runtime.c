@@ -111,6 +111,8 @@ static void take_step(const struct message_info *info, const struct member *memb
 		terminal_hang_up(info, member);
 		break;
 	case RUNTIME_END:
+		/* As long as they have a leader: without, nobody can tell whose they were. */
+		terminal_end(info, member);
 		(void)sys_pidfd_send_signal(member->leader_fd, SIGTERM);
 		break;
 	case RUNTIME_KILL:

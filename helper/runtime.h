@@ -5,9 +5,9 @@
  *
  * Warned 5 minutes and 1 minute before; where there is less than a minute, once, at half of it. Then
  * the session's processes get SIGHUP, as when the line drops, and have RUNTIME_SAVE_SECONDS to save their
- * work; then its leader (sshd's monitor) gets SIGTERM, so that it logs out in order, and what is left of
- * them after RUNTIME_GRACE_SECONDS is killed. What the session has left running
- * in the background for itself stays as long as the sandbox does.
+ * work; what is left of them is killed, and its leader (sshd's monitor) gets SIGTERM, so that it logs out in
+ * order. What is left of it after RUNTIME_GRACE_SECONDS is killed as well. What the session has left running
+ * in the background for itself, that is orphaned, stays as long as the sandbox does.
  */
 #ifndef CARREL_RUNTIME_H
 #define CARREL_RUNTIME_H

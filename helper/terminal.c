@@ -259,13 +259,23 @@ static void signal_all(const struct message_info *info, const struct member *mem
 	process_tree_free(&tree);
 }
 
-void terminal_hang_up(const struct message_info *info, const struct member *member)
+static void signal_programs(const struct message_info *info, const struct member *member, int sig)
 {
 	struct process leader;
 	char name[NAME_SIZE];
 
 	if (read_process(member->leader, &leader, name))
-		signal_all(info, member, SIGHUP, name);
+		signal_all(info, member, sig, name);
+}
+
+void terminal_hang_up(const struct message_info *info, const struct member *member)
+{
+	signal_programs(info, member, SIGHUP);
+}
+
+void terminal_end(const struct message_info *info, const struct member *member)
+{
+	signal_programs(info, member, SIGKILL);
 }
 
 void terminal_kill(const struct message_info *info, const struct member *member)

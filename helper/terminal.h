@@ -21,11 +21,13 @@ size_t terminal_tell(const struct message_info *info, const struct member *membe
 		     bool (*wants)(const struct member *member), const char *line);
 
 /*
- * Of the session's processes other than the leader: SIGHUP to the user's programs, SIGKILL to all. A program's
- * own that carries the session (sshd's child, which has the leader's name) is not hung up: the line would be
- * cut, and with it the time that the others have. Both need CAP_KILL.
+ * Of the session's processes other than the leader: SIGHUP to the user's programs, SIGKILL to those, SIGKILL to
+ * all. A program's own that carries the session (sshd's child, which has the leader's name) is no program of the
+ * user's here: the line would be cut, and with it the time that the others have, and the logout in order. All
+ * need CAP_KILL.
  */
 void terminal_hang_up(const struct message_info *info, const struct member *member);
+void terminal_end(const struct message_info *info, const struct member *member);
 void terminal_kill(const struct message_info *info, const struct member *member);
 
 #endif

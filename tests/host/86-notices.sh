@@ -64,6 +64,30 @@ session_cut old
 session_end young
 gone
 
+# Ignores what it can, stays in the foreground, and has children that come and go.
+stubborn='trap "" HUP TERM; while :; do sleep 0.2; done'
+running() { ps -o args= -p "$(user_pids "$UID_A" | paste -sd,)" | grep -q "$1"; }
+
+for way in 'instance = user' 'namespaces = mount ipc'; do
+	case_ "what ignores SIGHUP and SIGTERM is killed, also where another session goes on ($way)"
+	policy_write '[default]' "$way"
+	session_start keeper in "$USER_A"
+	policy_write '[default]' "$way" 'runtime_max = 3s'
+	ssh_in "$USER_A" "setsid -f sleep 301 >/dev/null 2>&1; nohup sleep 302 >/dev/null 2>&1 & sleep 60" &
+	before=$SECONDS
+	expect_fail ssh_in "$USER_A" "$stubborn"
+	[ $((SECONDS - before)) -ge 3 ] || fail_ "it lasted only $((SECONDS - before)) s"
+	wait $!
+	wait_until 6 eval '! running "while :"' || fail_ "it lives"
+	for left in 301 302; do
+		running "sleep $left" || fail_ "what was left in the background has gone: $left"
+	done
+	expect_output "$UID_A" session_do keeper id -u
+	session_end keeper
+	gone
+	wait_until 2 user_gone "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+done
+
 case_ "no runtime_max, no notice"
 policy_write '[default]'
 expect_nogrep 'carrel:' ssh_in "$USER_A" -tt 'sleep 1; echo done'

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 
 #define SOON_MS 5000
 #define NOT_MS 200
+
+static const char *child_name; /* NULL: as the leader */
 
 /* One that ends at once, or a leader that is there with an only child, and ends when that does. */
 static pid_t start(bool has_child)
@@ -32,6 +35,8 @@ static pid_t start(bool has_child)
 		pid_t child = has_child ? fork() : -1;
 
 		if (child == 0) {
+			if (child_name)
+				(void)prctl(PR_SET_NAME, child_name, 0, 0, 0);
 			(void)close(ready[1]);
 			(void)pause();
 			_exit(0);
@@ -69,10 +74,33 @@ static void a_leader_that_has_gone_has_nobody_below_it(void **state)
 	assert_int_equal(waitpid(gone, NULL, 0), gone);
 }
 
+static void who_has_the_leader_s_name_is_left_to_it(void **state)
+{
+	struct message_info info = {.uid = 0};
+
+	(void)state;
+	for (int other = 0; other < 2; other++) {
+		child_name = other ? "program" : NULL;
+		struct member member = {.state = MEMBER_LIVE, .leader = start(true)};
+		_close_ int leader_fd = sys_pidfd_open(member.leader);
+
+		assert_true(leader_fd >= 0);
+		member.leader_fd = leader_fd;
+		terminal_end(&info, &member);
+		assert_int_equal(sys_wait_readable(leader_fd,
+						   sys_now_ms() + (other ? SOON_MS : NOT_MS)),
+				 other);
+		terminal_kill(&info, &member);
+		assert_int_equal(waitpid(member.leader, NULL, 0), member.leader);
+	}
+	child_name = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_leader_that_has_gone_has_nobody_below_it),
+		cmocka_unit_test(who_has_the_leader_s_name_is_left_to_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
