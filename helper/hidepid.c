@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 /*
- * PID 1: the host's has all capabilities, a container's as many as we or another uid, that of a sandbox around us
- * another gid than we. So it is nobody's to trace without CAP_SYS_PTRACE (ptrace(2), "access mode checking"). Its
+ * PID 1: the host's has all capabilities, a container's as many as we or another uid, and that of a sandbox around
+ * us is not dumpable. So it is nobody's to trace without CAP_SYS_PTRACE (ptrace(2), "access mode checking"). Its
  * directory alone is shown with hidepid=noaccess; a file in it is not.
  */
 #define PROBE "/proc/1/stat"

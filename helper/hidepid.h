@@ -3,8 +3,7 @@
  * hidepid - does /proc show other users' processes to who has root's uid and no capability (proc(5))?
  *
  * With hidepid=noaccess, invisible or ptraceable it may not: then only who is in the group of its gid=, which
- * is no help with ptraceable (Linux 5.8), and who has CAP_SYS_PTRACE. That gid is root's by default, and a login
- * from inside a sandbox has its helper run with root's uid and the caller's gid.
+ * is root's by default and no help with ptraceable (Linux 5.8), and who has CAP_SYS_PTRACE.
  */
 #ifndef CARREL_HIDEPID_H
 #define CARREL_HIDEPID_H
