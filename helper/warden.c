@@ -332,13 +332,13 @@ void warden_run(struct warden *warden, bool log_end)
 	warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
 	attend(warden);
 	ending_kill(warden);
-	cgroup_read_usage(&warden->cgroups, &usage);
+	cgroup_read_spent(&warden->cgroups, &usage);
 	/* Nothing is in the slice any more: it can go while PID 1, which was not in it, takes its time. */
 	bool idle = usage.processes == 0;
 
 	if (!idle) {
 		ending_await(warden);
-		cgroup_read_usage(&warden->cgroups, &usage);
+		cgroup_read_spent(&warden->cgroups, &usage);
 	}
 	ending_remove(warden);
 	if (idle)
