@@ -132,13 +132,11 @@ struct cgroup_usage {
 	uint64_t processes;
 };
 #define CGROUP_USAGE_UNKNOWN                                                                       \
-	{                                                                                          \
-		UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX                         \
-	}
+	((struct cgroup_usage){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX})
 /* Everything, from the directories that a warden names in message_info. */
 void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
 			    struct cgroup_usage *ret_usage);
-/* All but memory_bytes, which nobody asks for at the end. */
+/* Of a set, all but memory_bytes, for which nobody asks at the beginning or the end. */
 void cgroup_read_spent(const struct cgroup_set *set, struct cgroup_usage *ret_usage);
 
 /* Does the cgroup v2 at `dir`, made by somebody else, hold every limit of the plan? */

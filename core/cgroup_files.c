@@ -223,10 +223,7 @@ static bool find_dir(const struct cgroup_set *set, enum cgroup_controller_id con
 	return dir[0] != '\0' && set->hierarchies[set->where[controller]].v2;
 }
 
-/*
- * A login and a logout wait for it: each file costs 10 us, since the kernel adds up what its processors
- * have counted.
- */
+/* A login and a logout wait for it: each file is another 10 us. */
 void cgroup_read_spent(const struct cgroup_set *set, struct cgroup_usage *ret_usage)
 {
 	struct cgroup_usage usage = CGROUP_USAGE_UNKNOWN;

@@ -179,8 +179,10 @@ int registry_connect(uint32_t uid, const char *id, int *ret_socket, struct failu
 	return 0;
 }
 
-/* The next that may be a sandbox. NULL: there is none, with errno 0, or it can't be read: then nobody must
- * think that nothing lives. */
+/*
+ * The next that may be a sandbox. NULL: there is none, with errno 0, or it can't be read: then nobody must
+ * think that nothing lives.
+ */
 static const char *next_name(struct dir_names *names)
 {
 	const char *name;

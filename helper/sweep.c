@@ -156,7 +156,7 @@ int sweep_all(void)
 
 /*
  * Is nobody's socket behind this name? By a connection of another type, which the kernel refuses with EPROTOTYPE
- * where a socket is bound: so the warden is not woken up.
+ * where a socket is bound (connect(2)): so the warden is not woken up.
  */
 static bool is_dead(int socket, uint32_t uid, const char *id)
 {
