@@ -313,6 +313,13 @@ refused_user "$(printf '%0300d' 1)"
 refused_user $'new\nline'
 expect_nolog '^line'
 
+case_ "an NSS that takes its time: timeout= is for that as well"
+pam_write carrel-slow "$(pam_line timeout=30)"
+expect_grep '^open: PAM_SUCCESS 6[0-9]*' slow_nss 6000 start="carrel-slow:$USER_A" open run='id -u' close end
+pam_write carrel-slow "$(pam_line timeout=2)"
+expect_grep '^open: PAM_SESSION_ERR' slow_nss 3000 start="carrel-slow:$USER_A" open end
+rm /etc/pam.d/carrel-slow
+
 case_ "names that look like numbers, options or uids of root"
 # useradd refuses some of them even with --badname: the stage's own files take anything.
 odd=$((CHECK_UID + 3))
