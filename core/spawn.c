@@ -151,7 +151,8 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 	reset_limits();
 	(void)setsid();
 	(void)umask(022);
-	if (become_root() < 0 || chdir("/") < 0 || send_pidfd(spawn->socket) < 0 || arrange_fds(spawn->socket) < 0) {
+	if (become_root() < 0 || chdir("/") < 0 || send_pidfd(spawn->socket) < 0 ||
+	    arrange_fds(spawn->socket) < 0) {
 		spawn->exec_errno = errno;
 		_exit(127);
 	}
