@@ -142,13 +142,15 @@ static int ask_twice(struct adoption *adoption, struct failure *reterr)
 	return r;
 }
 
-/* How many sessions the user has elsewhere; the lock is held. */
+/*
+ * How many sessions the user has elsewhere; the lock is held. Exactly, as soon as there may be any: the warden
+ * adds its own, so that no number of names is known to be too few to matter.
+ */
 static int count_others(struct adoption *adoption, const struct registry_user *user,
 			struct failure *reterr)
 {
 	size_t live = 0;
-	uint64_t max = adoption->adopt.terms.sessions_max;
-	int r = registry_count(user, max, &live, reterr);
+	int r = registry_count(user, 2, &live, reterr);
 
 	if (r == 0)
 		adoption->adopt.others = live > 0 ? (uint32_t)(live - 1) : 0;
