@@ -161,16 +161,19 @@ static int count_others(struct adoption *adoption, const struct registry_user *u
 static int ask_counted(struct adoption *adoption, struct failure *reterr)
 {
 	struct registry_user user;
-	int r = opening_check_frozen(adoption->opening, reterr);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (adoption->adopt.terms.sessions_max == CONVERT_MAX)
-		return ask_twice(adoption, reterr);
+	/* Without the lock it may be frozen from now on: hand_over() and join.h see that. */
+	if (adoption->adopt.terms.sessions_max == CONVERT_MAX) {
+		r = opening_check_frozen(adoption->opening, reterr);
+		return r < 0 ? r : ask_twice(adoption, reterr);
+	}
 	r = registry_lock(adoption->adopt.uid, true, adoption->opening->deadline_ms, &user, reterr);
 	if (r < 0)
 		return r;
-	r = count_others(adoption, &user, reterr);
+	r = opening_check_frozen(adoption->opening, reterr);
+	if (r == 0)
+		r = count_others(adoption, &user, reterr);
 	if (r == 0)
 		r = ask_twice(adoption, reterr);
 	registry_leave(&user);
@@ -195,6 +198,9 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 	(void)snprintf(id, sizeof(id), "%s-%d", adoption->adopted.id, opening->leader);
 	r = slices_make(opening, &login, adoption->adopted.limits == adoption->adopt.terms.limits,
 			reterr);
+	/* Its unit is there: frozen since we looked, it has seen the unit, or we see that. */
+	if (r == 0 && cgroups->systemd)
+		r = opening_check_frozen(opening, reterr);
 	if (r == 0)
 		r = reply_from_cgroups(cgroups, reply, fds, reterr);
 	cgroup_close(cgroups);
