@@ -59,7 +59,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # What the module links: nothing that parses a policy, mounts or decides.
 CORE_CLIENT := core/failure.c core/sys.c core/protocol.c core/spawn.c core/session.c core/join.c core/ns.c \
-	core/identity.c core/cgroup_place.c core/convert.c core/oom_score.c core/pod.c
+	core/identity.c core/cgroup_place.c core/convert.c core/oom_score.c core/pod.c core/cgroup_frost.c
 CORE_REST   := $(filter-out $(CORE_CLIENT),$(wildcard core/*.c))
 CORE        := $(CORE_CLIENT) $(CORE_REST)
 

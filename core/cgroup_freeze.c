@@ -11,13 +11,14 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "core/cgroup_frost.h"
 #include "core/cgroup_internal.h"
 #include "core/cgroup_units.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
 #include "core/proc_status.h"
 
-#define FREEZER CGROUP_ROOT "/freezer"
+#define FREEZER CGROUP_FREEZER
 #define FREEZER_PARENT FREEZER "/" CGROUP_PARENT
 
 /* NULL: no hierarchy of v2 is in the set. */
@@ -38,24 +39,24 @@ bool cgroup_freezes_by_v2(const struct cgroup_set *set)
 /* The user's directory in the v1 freezer, O_PATH; -ENOENT: not frozen. */
 static int open_freezer(uint32_t uid)
 {
-	char path[sizeof(FREEZER_PARENT) + 32];
+	char path[CGROUP_FROST_PATH_MAX];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), FREEZER_PARENT "/user-%u.slice", uid);
+	cgroup_frost_path(uid, path);
 	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
 static int make_freezer(uint32_t uid, struct failure *reterr)
 {
-	char path[sizeof(FREEZER_PARENT) + 32];
+	char path[CGROUP_FROST_PATH_MAX];
 	struct statfs fs;
 
 	if (statfs(FREEZER, &fs) < 0 || fs.f_type != CGROUP_SUPER_MAGIC)
 		return failure_say(reterr, EOPNOTSUPP,
 				   "this host's cgroups can't: there is neither a slice on cgroup "
 				   "v2 nor a freezer controller at " FREEZER);
-	(void)snprintf(path, sizeof(path), FREEZER_PARENT "/user-%u.slice", uid);
+	cgroup_frost_path(uid, path);
 	for (int attempt = 0; attempt < 100; attempt++) {
 		if (mkdir(FREEZER_PARENT, 0755) < 0 && errno != EEXIST)
 			return failure_set(reterr, errno, "make the cgroup " FREEZER_PARENT);
@@ -85,9 +86,7 @@ bool cgroup_is_frozen(const struct cgroup_set *set)
 		       cgroup_read_file(slice_fd, "cgroup.freeze", text, sizeof(text)) == 0 &&
 		       strcmp(text, "1") == 0;
 	}
-	_close_ int fd = open_freezer(set->uid);
-
-	return fd >= 0;
+	return cgroup_frost_is_there(set->uid);
 }
 
 int cgroup_freeze_begin(const struct cgroup_set *set, struct failure *reterr)
@@ -274,10 +273,10 @@ static int empty_freezer(int freezer_fd, struct failure *reterr)
 
 int cgroup_remove_freezer(uint32_t uid, struct failure *reterr)
 {
-	char path[sizeof(FREEZER_PARENT) + 32];
+	char path[CGROUP_FROST_PATH_MAX];
 	int r = 0;
 
-	(void)snprintf(path, sizeof(path), FREEZER_PARENT "/user-%u.slice", uid);
+	cgroup_frost_path(uid, path);
 	/* A zombie is in no list, and does not keep the directory. */
 	for (int attempt = 0; attempt < 10; attempt++) {
 		_close_ int fd = open_freezer(uid);

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "core/cgroup_frost.h"
 #include "core/cleanup.h"
 #include "core/oom_score.h"
 #include "core/sys.h"
@@ -108,6 +109,23 @@ static int enter_cgroups(struct join *join, struct failure *reterr)
 					   join->reply->cgroups[i].mount);
 	}
 	return join->reply->cgroup_count ? check_cgroups(join, reterr) : 0;
+}
+
+/*
+ * v1: who is in the slice by now either sees that the user is frozen, or is met there by who freezes. On v2 the
+ * kernel stops who comes into a frozen slice, and systemd's units are the helper's business.
+ */
+static int check_frost(struct join *join, struct failure *reterr)
+{
+	for (uint32_t i = 0; i < join->reply->cgroup_count; i++) {
+		if (join->reply->cgroups[i].controller[0] == '\0')
+			return 0;
+	}
+	join->frozen = join->reply->cgroup_count > 0 && cgroup_frost_is_there(join->uid);
+	return join->frozen ? failure_say(reterr, EBUSY,
+					  "the user's sessions are frozen (see: carrel thaw %u)",
+					  join->uid)
+			    : 0;
 }
 
 /* Within a cgroup view or namespace the path that was noted does not exist: its root does. */
@@ -285,6 +303,7 @@ static const struct {
 } steps[] = {
 	{"cwd", NULL, return_to_cwd},
 	{"cgroups", enter_cgroups, leave_cgroups},
+	{"frost", check_frost, NULL},
 	{"OOM score", set_oom_score, reset_oom_score},
 	{"capabilities", drop_capabilities, NULL},
 	{"no_new_privs", set_no_new_privs, NULL},

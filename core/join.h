@@ -26,6 +26,7 @@ struct join {
 	char *cgroups; /* the text of /proc/self/cgroup (cgroup_place.h) */
 	int oom_score_adj;
 	bool inside; /* the sandbox's namespaces have been joined, and not been left */
+	bool frozen; /* it failed since the user is frozen */
 	/* From the reply. */
 	const struct message_reply *reply;
 	uint32_t uid; /* whose sandbox it is */
@@ -37,7 +38,8 @@ struct join {
 /* Note where the process is. It needs nothing of the sandbox, and goes on while that is made. */
 int join_prepare(struct join *join, struct failure *reterr);
 /*
- * All steps, or none: a step that fails has those before it undone. At the end the process's own
+ * All steps, or none: a step that fails has those before it undone. One is to look whether the user has been
+ * frozen meanwhile, on v1: there the kernel does not hold who comes into the slice. At the end the process's own
  * cgroups and namespaces have been compared with what the reply says. -ENOTRECOVERABLE: it failed, and the
  * process could not get out of the sandbox's namespaces again.
  */

@@ -345,7 +345,10 @@ static int converse(struct session *session, const struct session_request *reque
 		return 0;
 	case REPLY_CONFINED:
 		*ret_outcome = SESSION_CONFINED;
-		return enter(session, &reply_fds, reterr);
+		r = enter(session, &reply_fds, reterr);
+		if (session->join.frozen)
+			*ret_notice = NOTICE_FROZEN;
+		return r;
 	case REPLY_RETRY:
 		return failure_say(reterr, EPROTO, "%s answered as only a warden may",
 				   session->helper);

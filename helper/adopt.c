@@ -142,13 +142,15 @@ static int ask_twice(struct adoption *adoption, struct failure *reterr)
 	return r;
 }
 
-/* How many sessions the user has elsewhere; the lock is held. */
+/*
+ * How many sessions the user has elsewhere; the lock is held. Exactly, as soon as there may be any: the warden
+ * adds its own, so that no number of names is known to be too few to matter.
+ */
 static int count_others(struct adoption *adoption, const struct registry_user *user,
 			struct failure *reterr)
 {
 	size_t live = 0;
-	uint64_t max = adoption->adopt.terms.sessions_max;
-	int r = registry_count(user, max, &live, reterr);
+	int r = registry_count(user, 2, &live, reterr);
 
 	if (r == 0)
 		adoption->adopt.others = live > 0 ? (uint32_t)(live - 1) : 0;
@@ -159,16 +161,19 @@ static int count_others(struct adoption *adoption, const struct registry_user *u
 static int ask_counted(struct adoption *adoption, struct failure *reterr)
 {
 	struct registry_user user;
-	int r = opening_check_frozen(adoption->opening, reterr);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (adoption->adopt.terms.sessions_max == CONVERT_MAX)
-		return ask_twice(adoption, reterr);
+	/* Without the lock it may be frozen from now on: hand_over() and join.h see that. */
+	if (adoption->adopt.terms.sessions_max == CONVERT_MAX) {
+		r = opening_check_frozen(adoption->opening, reterr);
+		return r < 0 ? r : ask_twice(adoption, reterr);
+	}
 	r = registry_lock(adoption->adopt.uid, true, adoption->opening->deadline_ms, &user, reterr);
 	if (r < 0)
 		return r;
-	r = count_others(adoption, &user, reterr);
+	r = opening_check_frozen(adoption->opening, reterr);
+	if (r == 0)
+		r = count_others(adoption, &user, reterr);
 	if (r == 0)
 		r = ask_twice(adoption, reterr);
 	registry_leave(&user);
@@ -193,6 +198,9 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 	(void)snprintf(id, sizeof(id), "%s-%d", adoption->adopted.id, opening->leader);
 	r = slices_make(opening, &login, adoption->adopted.limits == adoption->adopt.terms.limits,
 			reterr);
+	/* Its unit is there: frozen since we looked, it has seen the unit, or we see that. */
+	if (r == 0 && cgroups->systemd)
+		r = opening_check_frozen(opening, reterr);
 	if (r == 0)
 		r = reply_from_cgroups(cgroups, reply, fds, reterr);
 	cgroup_close(cgroups);

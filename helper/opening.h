@@ -37,7 +37,10 @@ int opening_decide(struct opening *opening, struct failure *reterr);
 int opening_plan(const struct opening *opening, const struct login *login, struct plan *ret_plan,
 		 struct failure *reterr);
 
-/* Is the user frozen? The caller holds the user's registry lock. */
+/*
+ * Is the user frozen? Who holds the user's registry lock, and registers, is waited for by who freezes later. Who
+ * joins a sandbox that has registered may be frozen from then on: see join.h.
+ */
 int opening_check_frozen(struct opening *opening, struct failure *reterr);
 
 /*

@@ -14,6 +14,8 @@
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 #define BACKLOG_PAUSE_MS 2
+#define ASK_ATTEMPTS 10 /* with a warden that lives and closes the connection without an answer */
+#define ASK_PAUSE_MS 2
 
 /* -EAGAIN is a full backlog: it lives. */
 static int connect_patiently(uint32_t uid, const char *id, int64_t deadline_ms, int *ret_socket,
@@ -28,8 +30,9 @@ static int connect_patiently(uint32_t uid, const char *id, int64_t deadline_ms, 
 }
 
 /*
- * Ask a warden: 1 when it has directories to share, 0 when it has none, or is dead. One of another version of
- * carrel counts as having none.
+ * Ask a warden once: 1 when it has directories to share, 0 when it has none, or is dead. -EPIPE, -ECONNRESET:
+ * it has closed the connection, because it ends, or because we were held for longer than it waits for a query
+ * (CLIENT_WAIT_MS). -EPROTO: it is another version's.
  */
 static int ask(uint32_t uid, const char *id, int64_t deadline_ms, struct message_tmp *ret_message,
 	       int ret_fds[PROTOCOL_FDS_MAX], struct failure *reterr)
@@ -47,8 +50,6 @@ static int ask(uint32_t uid, const char *id, int64_t deadline_ms, struct message
 	if (r == 0)
 		r = protocol_receive(fd, MESSAGE_TMP, ret_message, sizeof(*ret_message), ret_fds,
 				     &count, deadline_ms, reterr);
-	if (r == -EPIPE || r == -ECONNRESET || r == -EPROTO)
-		return 0;
 	if (r < 0)
 		return failure_wrap(reterr, "ask the warden of %s for the private directories", id);
 	if (ret_message->place == TMP_SHARED && count == 2)
@@ -58,18 +59,36 @@ static int ask(uint32_t uid, const char *id, int64_t deadline_ms, struct message
 	return 0;
 }
 
+/* One that has ended meanwhile refuses the next connection; one that has not is asked again. */
+static int ask_again(uint32_t uid, const char *id, int64_t deadline_ms,
+		     struct message_tmp *ret_message, int ret_fds[PROTOCOL_FDS_MAX],
+		     struct failure *reterr)
+{
+	int r = -EPIPE;
+
+	for (int i = 0; i < ASK_ATTEMPTS && (r == -EPIPE || r == -ECONNRESET); i++) {
+		if (i > 0 && sys_now_ms() >= deadline_ms)
+			break;
+		if (i > 0)
+			(void)poll(NULL, 0, ASK_PAUSE_MS);
+		r = ask(uid, id, deadline_ms, ret_message, ret_fds, reterr);
+	}
+	return r;
+}
+
 /*
  * Half of the time that is left, so that one that hangs keeps nobody out: the login goes on without it, with
- * the directories of another, or fresh ones.
+ * the directories of another, or fresh ones, and the log has why.
  */
 static int ask_patiently(uint32_t uid, const char *id, int64_t deadline_ms,
 			 struct message_tmp *ret_message, int ret_fds[PROTOCOL_FDS_MAX],
 			 struct failure *reterr)
 {
 	int64_t now_ms = sys_now_ms();
-	int r = ask(uid, id, now_ms + (deadline_ms - now_ms) / 2, ret_message, ret_fds, reterr);
+	int r = ask_again(uid, id, now_ms + (deadline_ms - now_ms) / 2, ret_message, ret_fds,
+			  reterr);
 
-	if (r != -ETIME && r != -EAGAIN)
+	if (r != -ETIME && r != -EAGAIN && r != -EPIPE && r != -ECONNRESET && r != -EPROTO)
 		return r;
 	syslog(LOG_WARNING, "%s: its directories are not shared with this login", reterr->text);
 	return 0;

@@ -212,6 +212,46 @@ expect_equal "${apart#* }" 0 "pairs with different directories"
 [ "${apart% *}" -gt 1000 ] || fail_ "hardly any two overlapped: $apart"
 wait_until 10 no_sandbox || fail_ "still there: $(warden_pids) $(init_pids)"
 
+# held_login WHEN MS: like a login on a machine that is too busy: its helper stands still before it sends what
+# WHEN says (strace(1)), the first of which is its question to the warden that has /tmp.
+held_login()
+{
+	cat >"$SCRATCH/held-helper" <<-END
+		#!/bin/sh
+		exec strace -D -qq -o "$SCRATCH/held" -e trace=connect,sendmsg \\
+			-e "inject=sendmsg:delay_enter=$(($2 * 1000))$1" $LIBEXEC/carrel-session "\$@"
+	END
+	chmod 755 "$SCRATCH/held-helper"
+	pam_write held "$(pam_line timeout=6 helper="$SCRATCH/held-helper")"
+	log_mark
+	steps start="held:$USER_A" open 'run=cat /tmp/held' close end
+}
+
+case_ "a login whose helper is held while it asks for the private directories gets them all the same"
+session_start one in "$USER_A"
+session_do one "echo mine >/tmp/held"
+expect_grep '^mine$' held_login :when=1 300
+grep -q 'sendmsg.* EPIPE' "$SCRATCH/held" || fail_ "it was not held where it matters: $(brief "$(cat "$SCRATCH/held")")"
+expect_nolog "not shared"
+
+case_ "... held again and again, it gets others, and the log says so"
+expect_grep '^open: PAM_SUCCESS' held_login "" 300
+! grep -q '^mine$' <<<"$OUT" || fail_ "it was not held"
+expect_log "warning .*ask the warden of $UID_A-[0-9]+ for the private directories: .*: its directories are not shared"
+
+case_ "... and one that is asked and ends in this moment is none"
+rm "$SCRATCH/held"
+log_mark
+held_login :when=1 2000 >"$SCRATCH/held.out" 2>&1 &
+asks=$!
+wait_until 5 grep -q "^connect.*/$UID_A-.*= 0" "$SCRATCH/held" || fail_ "it does not ask"
+session_end one
+wait $asks
+expect_grep '^open: PAM_SUCCESS' cat "$SCRATCH/held.out"
+expect_nogrep '^mine$' cat "$SCRATCH/held.out"
+expect_nolog "not shared"
+wait_until 5 no_sandbox || fail_ "still there: $(warden_pids) $(init_pids)"
+
 disk_policy()
 {
 	policy_write '[default]' 'tmp_store = disk' 'tmp_size = max' 'tmp_inodes = max' "$@"

@@ -318,6 +318,29 @@ session_end more
 session_end hold
 expect_end
 
+case_ "sessions_max does not count wardens that were killed, whose sockets nobody has removed yet"
+pod_policy 'sessions_max = 4' '[service apart]' 'namespaces = mount ipc'
+session_start one in "$USER_A"
+session_start two in "$USER_A"
+apart=()
+for i in 1 2; do
+	"$TESTS/pam_steps" start="apart:$USER_A" open sleep=60000 >"$SCRATCH/apart.$i" 2>&1 &
+	apart+=($!)
+	wait_until 10 grep -q '^open: PAM_SUCCESS' "$SCRATCH/apart.$i" || fail_ "$(brief "$(cat "$SCRATCH/apart.$i")")"
+done
+expect_grep '^open: PAM_SESSION_ERR' steps start="joins:$USER_A" open end
+# With their leaders, which would have somebody sweep.
+# shellcheck disable=SC2046 # one pid a word
+kill -9 $("$CARREL" list --json | jq '.[] | select(.sessions == 1).warden_pid') "${apart[@]}"
+wait "${apart[@]}" 2>/dev/null
+wait_until 3 eval '[ "$(wardens)" = 1 ]' || fail_ "wardens: $(warden_pids)"
+expect_equal "$(cd "$CARREL_RUN_DIR/$UID_A" && echo "$UID_A"-* | wc -w)" 3 "sockets, two of them dead"
+expect_ok ssh_in "$USER_A" true
+expect_equal "$(cd "$CARREL_RUN_DIR/$UID_A" && echo "$UID_A"-* | wc -w)" 1 "sockets after it"
+session_end one
+session_end two
+expect_end
+
 case_ "sessions_max under 20 logins racing into a shared sandbox and beside it"
 pod_policy 'sessions_max = 7' '[service apart]' 'namespaces = mount ipc'
 for round in 1 2 3; do

@@ -148,6 +148,53 @@ session_end b
 expect_status 1 "$CARREL" kill "$USER_A"
 expect_status 2 "$CARREL" kill
 
+# on_its_way SERVICE CALL: a login whose caller has its answer, and is held for two seconds before it goes in:
+# after the CALL-th message that it receives (strace(1)). Meanwhile the user is frozen.
+on_its_way()
+{
+	local before login
+	before=$(logins)
+	# pam_steps goes on after a refusal, and is not inside then.
+	strace -D -qq -o /dev/null -e trace=recvmsg -e "inject=recvmsg:delay_exit=2000000:when=$2" \
+		"$TESTS/pam_steps" start="$1:$USER_A" open \
+		'run=while grep -q /carrel.slice/ /proc/self/cgroup && [ $((n += 1)) -lt 10 ]; do echo tick; sleep 0.1; done' \
+		close end >"$SCRATCH/way" 2>&1 &
+	login=$!
+	wait_until 5 more_than "$before" || fail_ "$1: no session"
+	expect_ok "$CARREL" freeze "$USER_A"
+	expect_nogrep '^open' cat "$SCRATCH/way"
+	wait_until 10 grep -q '^open' "$SCRATCH/way" || fail_ "$1: hangs"
+	sleep 0.3
+	expect_nogrep '^tick' cat "$SCRATCH/way"
+	all_frozen || fail_ "$1: not all of it is frozen: $why"
+	expect_ok "$CARREL" thaw "$USER_A"
+	wait "$login"
+	expect_grep '^conv: The administrator has frozen' cat "$SCRATCH/way"
+	expect_grep '^open: PAM_SESSION_ERR' cat "$SCRATCH/way"
+	wait_until 5 eval '[ "$(logins)" = "$before" ]' || fail_ "$1: $(logins) sessions, there were $before"
+}
+more_than() { [ "$(logins)" -gt "$1" ]; }
+logins() { "$CARREL" list --json | jq '[.[].sessions] | add'; }
+
+case_ "a login that has its answer and is not in yet when the freeze begins is refused"
+if [ "$(cgroup_version pids)" = 2 ]; then
+	skip_ "the kernel freezes who comes into a frozen cgroup"
+else
+	policy_write '[default]' 'instance = user' '[service apart]' 'instance = session'
+	sleep 2.2 # what is younger is not gone by (85-instance)
+	for service in first joins apart; do pam_write $service "$(pam_line)"; done
+	session_start s in "$USER_A"
+	# The warden that all of them ask first has the answer for the last alone; from a helper there comes that
+	# it is there, then the answer.
+	on_its_way apart 3
+	on_its_way first 3
+	expect_grep '^open: PAM_SUCCESS' steps start="joins:$USER_A" open close end
+	on_its_way joins 1
+	session_end s
+	wait_until 5 no_sandbox || fail_ "a sandbox is left"
+	policy_default
+fi
+
 case_ "a fork bomb is frozen"
 policy_write '[default]' 'pids_max = 60'
 ssh_in "$USER_A" "$TESTS/attack_starve bomb 100000 60" >/dev/null 2>&1 &
