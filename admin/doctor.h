@@ -33,7 +33,4 @@ void doctor_shell(struct findings *findings);
 /* The policy, whether this host can enforce it, and whether an admin keeps a way in past it. */
 void doctor_policy(struct findings *findings, const struct sshd_settings *settings);
 
-/* Does logind, where it runs, end what on_logout=linger is to keep? */
-void doctor_logind(struct findings *findings, const struct policy *policy);
-
 #endif

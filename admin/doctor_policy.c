@@ -123,7 +123,6 @@ void doctor_policy(struct findings *findings, const struct sshd_settings *settin
 		add_all(findings, &host,
 			"until then those logins are refused; see the cgroup findings");
 		look_at_names(findings, view.policy);
-		doctor_logind(findings, view.policy);
 	}
 	look_for_way_in(findings, view.policy, settings);
 	policy_errors_free(&host);

@@ -186,6 +186,24 @@ static int read_place(pid_t pid, char *ret_path, size_t size, struct failure *re
 	return 0;
 }
 
+bool cgroup_systemd_is_session(const char *unit)
+{
+	size_t len = strlen(unit), tail = strlen(".scope");
+
+	return strncmp(unit, "session-", strlen("session-")) == 0 && len > tail &&
+	       strcmp(unit + len - tail, ".scope") == 0;
+}
+
+bool cgroup_systemd_is_in_session(const struct cgroup_set *set, pid_t leader)
+{
+	char place[1024], unit[256];
+	struct failure ignored;
+
+	return read_place(leader, place, sizeof(place), &ignored) == 0 &&
+	       cgroup_systemd_unit(place, set->uid, unit, sizeof(unit)) == 0 &&
+	       cgroup_systemd_is_session(unit);
+}
+
 /* Limits -------------------------------------------------------------------------------------- */
 
 int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, uint64_t page_size,
@@ -430,7 +448,8 @@ int cgroup_systemd_create(const struct cgroup_set *set, const struct plan *plan,
 	if (r < 0)
 		return r;
 	bool in_place =
-		cgroup_systemd_unit(place, set->uid, order.before, sizeof(order.before)) == 0;
+		cgroup_systemd_unit(place, set->uid, order.before, sizeof(order.before)) == 0 &&
+		!(login->leaves_session && cgroup_systemd_is_session(order.before));
 
 	start_order(&order, set->uid, login->deadline_ms);
 	r = order_limits(set, plan, &order, reterr);

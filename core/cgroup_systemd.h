@@ -10,8 +10,9 @@
  *              what lingers is bound by them. What the policy no longer sets is lifted by the next
  *              login; CARREL_RUN/limits/UID says which properties were ours, so that an admin's own are
  *              left alone.
- *   the login  one that is in the slice already (a logind session) stays where it is. Any other (cron,
- *              su, the 8193rd session) gets a scope, login-ID.scope.
+ *   the login  one that is in the slice already (a logind session) stays where it is, unless it is to
+ *              outlive its session. That, and any other (cron, su, the 8193rd session), gets a scope,
+ *              login-ID.scope.
  *   sandbox    the warden and PID 1 are moved to carrel-ID.scope, so that they keep no session scope
  *              from ending. It is in system.slice, where neither the user's limits nor their frost
  *              reach the warden, and is stopped after the login's own unit.
@@ -40,8 +41,12 @@ struct cgroup_systemd_login {
 	const char *id; /* of the sandbox; names the scopes, so no two may be alike */
 	pid_t leader;
 	pid_t warden, init; /* 0: has a scope already (a login that joins, `carrel enter`) */
+	bool leaves_session; /* also out of a session's scope, with which it would end */
 	int64_t deadline_ms;
 };
+
+/* Is it in the scope of a session that logind made? Looks only. */
+bool cgroup_systemd_is_in_session(const struct cgroup_set *set, pid_t leader);
 
 /*
  * Does the slice hold the plan's limits, and none that an earlier policy left? Then cgroup_systemd_create()
@@ -65,6 +70,9 @@ bool cgroup_systemd_holds(const char *path, uint32_t uid);
 
 /* The unit that a path in the user's slice belongs to ("session-3.scope"); pure. -ENOENT: none. */
 int cgroup_systemd_unit(const char *path, uint32_t uid, char *ret_unit, size_t size);
+
+/* Is this the name of such a scope? Pure. */
+bool cgroup_systemd_is_session(const char *unit);
 
 /* The property and its value, "MemoryMax=1048576", for a limit, or to lift it; pure. */
 int cgroup_systemd_property(const struct plan *plan, enum plan_limit_kind kind, uint64_t page_size,

@@ -62,7 +62,7 @@
 #include "core/failure.h"
 
 #define PROTOCOL_MAGIC 0x4c524143u /* "CARL" */
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 #define PROTOCOL_NAME_MAX 256 /* with NUL; useradd(8) allows 256 at the most */
 #define PROTOCOL_TEXT_MAX 256
 #define PROTOCOL_CGROUPS_MAX 8
@@ -82,7 +82,7 @@ enum message_type {
 	MESSAGE_CLOSE,
 	MESSAGE_QUERY,
 	MESSAGE_INFO,
-	MESSAGE_GO, /* the helper's to the sandbox's PID 1: carries the cgroup views */
+	MESSAGE_GO, /* the helper's: to the sandbox's PID 1 with the cgroup views, to a warden with an anchor */
 	MESSAGE_QUERY_SESSIONS,
 	MESSAGE_SESSIONS,
 	MESSAGE_TMP_QUERY,

@@ -209,7 +209,8 @@ static int hand_over(struct adoption *adoption, struct failure *reterr)
 		return r;
 	opening->answered = true;
 	protocol_head(&go.head, MESSAGE_GO, sizeof(go));
-	r = protocol_send(adoption->socket, &go, sizeof(go), NULL, 0, reterr);
+	r = protocol_send(adoption->socket, &go, sizeof(go), &opening->anchor_fd,
+			  opening->anchor_fd < 0 ? 0 : 1, reterr);
 	/* The warden was ended just now, by root; it has not said READY. */
 	if (r < 0)
 		(void)reply_send_ready(SPAWN_SOCKET, reterr);

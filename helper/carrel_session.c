@@ -262,6 +262,7 @@ static void forget_opening(struct opening *opening)
 	policy_free(opening->policy);
 	opening->policy = NULL;
 	opening->planned = false;
+	close_fd(&opening->anchor_fd);
 }
 
 /* Answer, and let go of what was only needed to open: 0 when *ret_warden is to be run, else 1. */
@@ -311,6 +312,7 @@ static int open_one(struct warden *ret_warden)
 		return 1;
 	}
 	warden_init(&opening->warden);
+	opening->anchor_fd = -1;
 	protocol_head(&opening->reply.head, MESSAGE_REPLY, sizeof(opening->reply));
 	opening->deadline_ms = sys_now_ms() + REQUEST_WAIT_MS;
 	r = protocol_receive(SPAWN_SOCKET, MESSAGE_REQUEST, &opening->request,

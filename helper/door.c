@@ -272,12 +272,18 @@ static void hear_go(struct warden *warden, size_t index)
 	struct member *member = &warden->sessions.members[index];
 	struct message_plain go;
 	struct failure ignored;
+	int fds[PROTOCOL_FDS_MAX];
+	size_t count = 0;
 
-	if (protocol_receive(member->adopter_fd, MESSAGE_GO, &go, sizeof(go), NULL, NULL, 0,
+	if (protocol_receive(member->adopter_fd, MESSAGE_GO, &go, sizeof(go), fds, &count, 0,
 			     &ignored) < 0) {
 		sessions_remove(&warden->sessions, index);
 		return;
 	}
+	while (count > 1)
+		(void)close(fds[--count]);
+	if (count == 1)
+		warden_anchor(warden, member, fds[0]);
 	close_fd(&member->adopter_fd);
 	member->state = MEMBER_LIVE;
 	door_learn(&warden->door, &member->terms);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/cleanup.h"
 #include "core/mnt_cgroup.h"
 #include "core/ns.h"
 #include "core/spawn.h"
@@ -146,6 +147,8 @@ static int admit(struct opening *opening, struct failure *reterr)
 	if (warden_admit_first(&opening->warden, SPAWN_SOCKET, opening->leader, &opening->request,
 			       &terms) < 0)
 		return failure_set(reterr, ENOMEM, "note the session");
+	warden_anchor(&opening->warden, &opening->warden.sessions.members[0],
+		      steal_fd(&opening->anchor_fd));
 	return 0;
 }
 

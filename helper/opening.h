@@ -27,6 +27,7 @@ struct opening {
 	struct warden warden;
 	struct share share;
 	struct message_reply reply;
+	int anchor_fd; /* anchor.h, or -1 */
 	bool answered; /* the caller has its reply, so it is told of a failure by READY */
 };
 

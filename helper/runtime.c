@@ -5,12 +5,21 @@
 #include <stdio.h>
 #include <syslog.h>
 
+#include "core/cleanup.h"
 #include "core/sys.h"
 #include "helper/terminal.h"
 
 #define LONG_SECONDS (UINT64_C(100) * 365 * 86400) /* beyond it, none is meant */
 #define FIRST_WARNING 300
 #define LAST_WARNING 60
+
+/* Ages since it was cut short. */
+static const struct runtime_step cut_steps[] = {
+	{RUNTIME_CUT, RUNTIME_CUT_SECONDS * 1000},
+	{RUNTIME_HANG_UP, RUNTIME_CUT_SECONDS * 1000},
+	{RUNTIME_END, (RUNTIME_CUT_SECONDS + RUNTIME_SAVE_SECONDS) * 1000},
+	{RUNTIME_KILL, (RUNTIME_CUT_SECONDS + RUNTIME_GRACE_SECONDS) * 1000},
+};
 
 size_t runtime_steps(uint64_t runtime_max, struct runtime_step ret_steps[RUNTIME_STAGES])
 {
@@ -84,32 +93,66 @@ static void kill_session(const struct message_info *info, const struct member *m
 	(void)sys_pidfd_send_signal(member->leader_fd, SIGKILL);
 }
 
-/* member->warned: how many steps have been taken. */
+static void take_step(const struct message_info *info, const struct member *member,
+		      const struct runtime_step *step)
+{
+	switch (step->stage) {
+	case RUNTIME_WARN:
+		warn(info, member, (int64_t)member->terms.runtime_max * 1000 - step->age_ms);
+		break;
+	case RUNTIME_SAY:
+		say(info, member);
+		break;
+	case RUNTIME_CUT:
+		syslog(LOG_INFO, "session of %s in sandbox %s: logind has ended it, ending it",
+		       info->user, info->id);
+		break;
+	case RUNTIME_HANG_UP:
+		terminal_hang_up(info, member);
+		break;
+	case RUNTIME_END:
+		(void)sys_pidfd_send_signal(member->leader_fd, SIGTERM);
+		break;
+	case RUNTIME_KILL:
+		kill_session(info, member);
+		break;
+	}
+}
+
+/* Those that are due; *taken: how many have been. When the next is, or 0. */
+static int64_t take_steps(const struct message_info *info, const struct member *member,
+			  const struct runtime_step *steps, size_t count, int64_t since_ms,
+			  unsigned int *taken, int64_t now_ms)
+{
+	while (*taken < count) {
+		const struct runtime_step *step = &steps[*taken];
+
+		if (now_ms < since_ms + step->age_ms)
+			return since_ms + step->age_ms;
+		++*taken;
+		take_step(info, member, step);
+	}
+	return 0;
+}
+
 static int64_t attend_member(const struct message_info *info, struct member *member, int64_t now_ms)
 {
 	struct runtime_step steps[RUNTIME_STAGES];
 	size_t count = runtime_steps(member->terms.runtime_max, steps);
+	int64_t due_ms =
+		take_steps(info, member, steps, count, member->started_ms, &member->warned, now_ms);
+	int64_t cut_ms = member->cut_ms == 0
+				 ? 0
+				 : take_steps(info, member, cut_steps, ARRAY_SIZE(cut_steps),
+					      member->cut_ms, &member->cuts, now_ms);
 
-	while (member->warned < count) {
-		const struct runtime_step *step = &steps[member->warned];
-		int64_t due_ms = member->started_ms + step->age_ms;
+	return due_ms == 0 || (cut_ms > 0 && cut_ms < due_ms) ? cut_ms : due_ms;
+}
 
-		if (now_ms < due_ms)
-			return due_ms;
-		member->warned++;
-		if (step->stage == RUNTIME_WARN)
-			warn(info, member,
-			     (int64_t)member->terms.runtime_max * 1000 - step->age_ms);
-		else if (step->stage == RUNTIME_SAY)
-			say(info, member);
-		else if (step->stage == RUNTIME_HANG_UP)
-			terminal_hang_up(info, member);
-		else if (step->stage == RUNTIME_END)
-			(void)sys_pidfd_send_signal(member->leader_fd, SIGTERM);
-		else
-			kill_session(info, member);
-	}
-	return 0;
+void runtime_cut(struct member *member, int64_t now_ms)
+{
+	close_fd(&member->anchor_fd);
+	member->cut_ms = now_ms;
 }
 
 int64_t runtime_attend(const struct message_info *info, struct sessions *sessions, int64_t now_ms)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * runtime - runtime_max: sessions that are too old are ended, with a warning to their terminal before.
+ * runtime - sessions whose time is over are ended: those that are too old (runtime_max), with a warning to
+ * their terminal before, and those that logind has ended while they live outside of its scope (anchor.h).
  *
  * Warned 5 minutes and 1 minute before; where there is less than a minute, once, at half of it. Then
  * the session's processes get SIGHUP, as when the line drops, and have RUNTIME_SAVE_SECONDS to save their
@@ -22,7 +23,14 @@
 
 /* The stages of a session's life, as ages in milliseconds, in their order. Pure. */
 #define RUNTIME_STAGES 6
-enum runtime_stage { RUNTIME_WARN, RUNTIME_SAY, RUNTIME_HANG_UP, RUNTIME_END, RUNTIME_KILL };
+enum runtime_stage {
+	RUNTIME_WARN,
+	RUNTIME_SAY,
+	RUNTIME_CUT,
+	RUNTIME_HANG_UP,
+	RUNTIME_END,
+	RUNTIME_KILL
+};
 struct runtime_step {
 	enum runtime_stage stage;
 	int64_t age_ms;
@@ -32,6 +40,13 @@ size_t runtime_steps(uint64_t runtime_max, struct runtime_step ret_steps[RUNTIME
 
 /* "5 minutes", "1 minute", "90 seconds", "8 hours"; pure. */
 void runtime_text(uint64_t seconds, char *ret_text, size_t size);
+
+/*
+ * The session's anchor has gone: its time is over in RUNTIME_CUT_SECONDS. Not at once, because a logout in order
+ * looks the same at first: logind, told by pam_systemd, may stop the scope before we are told.
+ */
+#define RUNTIME_CUT_SECONDS 3
+void runtime_cut(struct member *member, int64_t now_ms);
 
 /* Do what is due. When the next is, in sys_now_ms() terms; 0: never. */
 int64_t runtime_attend(const struct message_info *info, struct sessions *sessions, int64_t now_ms);

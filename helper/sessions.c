@@ -41,7 +41,8 @@ struct member *sessions_add(struct sessions *sessions, int socket)
 	*member = (struct member){.state = MEMBER_PENDING,
 				  .socket = socket,
 				  .adopter_fd = -1,
-				  .leader_fd = -1};
+				  .leader_fd = -1,
+				  .anchor_fd = -1};
 	return member;
 }
 
@@ -50,6 +51,7 @@ static void member_clear(struct member *member)
 	close_fd(&member->socket);
 	close_fd(&member->adopter_fd);
 	close_fd(&member->leader_fd);
+	close_fd(&member->anchor_fd);
 	free(member->service);
 	free(member->tty);
 	free(member->rhost);
@@ -128,6 +130,7 @@ struct pollfd *sessions_polls(struct sessions *sessions, const struct pollfd *fi
 			.events = POLLIN,
 		};
 		polls[1] = (struct pollfd){.fd = member->leader_fd, .events = POLLIN};
+		polls[2] = (struct pollfd){.fd = member->anchor_fd, .events = POLLIN};
 	}
 	*ret_count = count;
 	return sessions->polls;

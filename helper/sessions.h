@@ -14,8 +14,8 @@
 
 #include "core/protocol.h"
 
-/* Each holds two descriptors, of the 1024 that a helper may have (spawn.c). */
-#define SESSIONS_MAX 400
+/* Each holds up to three descriptors, of the 1024 that a helper may have (spawn.c). */
+#define SESSIONS_MAX 280
 #define SESSIONS_PENDING_MAX 100
 
 enum member_state {
@@ -30,10 +30,13 @@ struct member {
 	int adopter_fd; /* OFFERED: the helper, else -1 */
 	int leader_fd; /* pidfd of who opened the session, or -1 */
 	pid_t leader;
+	int anchor_fd; /* where it has left logind's session (anchor.h), else -1 */
 	struct login_terms terms;
 	int64_t started; /* CLOCK_REALTIME, seconds */
 	int64_t started_ms; /* sys_now_ms() */
 	unsigned int warned; /* of the end of its time (runtime.h): how many times */
+	int64_t cut_ms; /* when its time was cut short (runtime_cut()); 0: it was not */
+	unsigned int cuts; /* the steps that have been taken since */
 	char *service, *tty, *rhost; /* NULL: none */
 };
 
@@ -69,7 +72,7 @@ size_t sessions_count(const struct sessions *sessions);
 /* The first that is in, or NULL. */
 const struct member *sessions_oldest(const struct sessions *sessions);
 
-#define SESSIONS_POLLS 2 /* for each member: what it says, and its leader's end */
+#define SESSIONS_POLLS 3 /* for each member: what it says, its leader's end, its anchor's end */
 
 /*
  * The caller's `fixed` first, then SESSIONS_POLLS for each member in their order; valid until the

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/registry.h"
+#include "helper/anchor.h"
 
 #define MAKE_AGAIN 8
 
@@ -72,11 +73,28 @@ static int make_locked(struct opening *opening, const struct cgroup_systemd_logi
 	return r;
 }
 
-int slices_make(struct opening *opening, const struct cgroup_systemd_login *login, bool known,
+/* What is to outlive its session can't be in logind's scope, where something else has to be then. */
+static int leave_session(struct opening *opening, struct cgroup_systemd_login *login,
+			 struct failure *reterr)
+{
+	const struct cgroup_set *cgroups = &opening->warden.cgroups;
+	bool lingers =
+		opening->plan.instance == INSTANCE_USER && opening->plan.linger && !opening->apart;
+
+	if (!cgroups->systemd || !lingers || anchor_is_seat(opening->request.tty) ||
+	    !cgroup_systemd_is_in_session(cgroups, opening->leader))
+		return 0;
+	login->leaves_session = true;
+	return anchor_start(opening->deadline_ms, &opening->anchor_fd, reterr);
+}
+
+int slices_make(struct opening *opening, struct cgroup_systemd_login *login, bool known,
 		struct failure *reterr)
 {
-	int r = known ? make_quickly(opening, login, reterr) : 0;
+	int r = leave_session(opening, login, reterr);
 
+	if (r == 0 && known)
+		r = make_quickly(opening, login, reterr);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return make_locked(opening, login, reterr);

@@ -12,10 +12,10 @@
 
 /*
  * Made, limited and verified; the user's wardens are told of limits that have changed. The caller does not hold
- * the user's lock. `login` is of the systemd backend. `known`: the warden that is to be joined takes these
+ * the user's lock. `login` is of the systemd backend; one that lingers leaves logind's session, and opening->anchor_fd stays there. `known`: the warden that is to be joined takes these
  * limits to be in force, or there is none.
  */
-int slices_make(struct opening *opening, const struct cgroup_systemd_login *login, bool known,
+int slices_make(struct opening *opening, struct cgroup_systemd_login *login, bool known,
 		struct failure *reterr);
 
 #endif

@@ -32,6 +32,7 @@
 void warden_init(struct warden *warden)
 {
 	memset(warden, 0, sizeof(*warden));
+	warden->anchor_fd = -1;
 	warden->leader_fd = warden->listen_fd = warden->door.fd = warden->share_fd = -1;
 	warden->disk.tmp = TMP_DISK_NONE;
 	warden->notify = NOTIFY_NONE;
@@ -79,6 +80,15 @@ int warden_admit_first(struct warden *warden, int socket, pid_t leader,
 	return 0;
 }
 
+void warden_anchor(struct warden *warden, struct member *member, int anchor_fd)
+{
+	if (anchor_fd < 0)
+		return;
+	member->anchor_fd = anchor_fd;
+	/* From here on it is this session that keeps the user's manager. */
+	close_fd(&warden->anchor_fd);
+}
+
 /* What queries are told follows the sessions: of several, the oldest is the one that is shown. */
 static void update_info(struct warden *warden)
 {
@@ -112,6 +122,10 @@ static void end_session(struct warden *warden, size_t index)
 	warden->leader_fd = steal_fd(&member->leader_fd);
 	warden->leader = member->leader;
 	warden->linger = warden->pod && member->terms.linger;
+	if (warden->linger && sessions_count(&warden->sessions) == 1) {
+		close_fd(&warden->anchor_fd);
+		warden->anchor_fd = steal_fd(&member->anchor_fd);
+	}
 	sessions_remove(&warden->sessions, index);
 }
 
@@ -134,7 +148,10 @@ static void hear_members(struct warden *warden, const struct pollfd *polls)
 	/* Backwards, since who has left is taken out; who comes in does so at the end, later. */
 	for (size_t i = warden->sessions.count; i-- > 0;) {
 		const struct pollfd *said = &polls[SESSIONS_POLLS * i], *gone = said + 1;
+		const struct pollfd *anchor = said + 2;
 
+		if (anchor->revents)
+			runtime_cut(&warden->sessions.members[i], sys_now_ms());
 		if (!said->revents && !gone->revents)
 			continue;
 		if (warden->sessions.members[i].state == MEMBER_LIVE)

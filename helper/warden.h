@@ -21,6 +21,7 @@
 struct warden {
 	int leader_fd; /* pidfd of the caller while it opens; later of the last that has left */
 	pid_t leader; /* of the last that has left */
+	int anchor_fd; /* lingering: of the last that has left, or -1 */
 	int listen_fd; /* in the registry */
 	struct door door; /* for those who join */
 	struct sessions sessions;
@@ -45,6 +46,13 @@ struct warden {
 /* The session that the sandbox was made for. The socket is the warden's from then on. 0 or -ENOMEM. */
 int warden_admit_first(struct warden *warden, int socket, pid_t leader,
 		       const struct message_request *request, const struct login_terms *terms);
+
+/*
+ * What stays in a session's scope (anchor.h), for as long as the session; the last session's for as long as
+ * what it has left running, since with its last session the user would lose the systemd manager and
+ * /run/user/UID. The descriptor, or -1, is the warden's from then on.
+ */
+void warden_anchor(struct warden *warden, struct member *member, int anchor_fd);
 
 /* A warden without anything to clean up yet. */
 void warden_init(struct warden *warden);

@@ -12,7 +12,8 @@
 # what an aborted run left behind is removed at the start.
 #
 # Variables: BUILD, RUNS (100), BENCH_LIVE (200: how many sandboxes are "many"),
-# BENCH_PARALLEL (64), BENCH_ONLY (words of: cycles join ssh memory parallel; all by default).
+# BENCH_PARALLEL (64), BENCH_CHURN (1000: logins one after the other, then what is left), BENCH_ONLY (words of:
+# cycles join ssh memory parallel churn; all by default).
 # Exit status: 0; 1 when carrel could not be measured or left something over.
 
 set -u
@@ -24,7 +25,8 @@ BUILD=${BUILD:-build}
 RUNS=${RUNS:-100}
 BENCH_LIVE=${BENCH_LIVE:-200}
 BENCH_PARALLEL=${BENCH_PARALLEL:-64}
-BENCH_ONLY=${BENCH_ONLY:-cycles join ssh memory parallel}
+BENCH_CHURN=${BENCH_CHURN:-1000}
+BENCH_ONLY=${BENCH_ONLY:-cycles join ssh memory parallel churn}
 SPACING=0.05
 stopped= # set by a signal
 programs=$(realpath -m "$BUILD")/bench
@@ -328,6 +330,47 @@ measure_parallel() {
 	done
 }
 
+# What a login could leave behind, a kind a line: NAME COUNT. The caller, which lives on, is PID.
+census() { # PID
+	echo "mounts $(wc -l </proc/self/mountinfo)"
+	echo "processes $(processes_of "$PREFIX/libexec/" | wc -w)"
+	# Those that are being taken apart included, which the kernel does in its own time.
+	echo "cgroups $(awk 'NR > 1 { sum += $3 } END { print sum }' /proc/cgroups)"
+	echo "cgroup directories $(slice_directories | while read -r directory; do
+		[ ! -d "$directory" ] || echo "$directory"
+	done | wc -l)"
+	echo "unix sockets $(wc -l </proc/net/unix)"
+	echo "files under $RUN/carrel $(find "$RUN/carrel" -mindepth 1 2>/dev/null | wc -l)"
+	echo "files under $PREFIX/var $(find "$PREFIX/var" -mindepth 1 -type f 2>/dev/null | wc -l)"
+	echo "descriptors of the caller $(find "/proc/$1/fd" -mindepth 1 | wc -l)"
+	echo "memory of the caller, kB $(awk '/^VmRSS/ { print $2 }' "/proc/$1/status")"
+}
+
+measure_churn() {
+	local i pid failed=0
+	carrel_installed || return
+	say "churn: $BENCH_CHURN logins"
+	# shellcheck disable=SC2046
+	series_start churn $(pam_cycle carrel -w "$PREFIX/libexec/")
+	pid=${child[churn]}
+	for ((i = 0; i < 50; i++)); do # what is made once is there
+		series_ask churn
+	done
+	pause 2
+	census "$pid" >"$work/churn.before"
+	for ((i = 0; i < BENCH_CHURN; i++)); do
+		series_ask churn
+		[ "$answer" != fail ] || failed=$((failed + 1))
+	done
+	for ((i = 0; i < 30; i++)); do
+		census "$pid" >"$work/churn.after"
+		cmp -s "$work/churn.before" "$work/churn.after" && break
+		pause 1
+	done
+	echo "$failed" >"$work/churn.failed"
+	series_stop churn
+}
+
 wanted() { # SECTION
 	[[ " $BENCH_ONLY " == *" $1 "* ]]
 }
@@ -336,7 +379,7 @@ main() {
 	local section load try status=0
 	read -r load _ </proc/loadavg
 	setup
-	for section in cycles join ssh memory parallel; do
+	for section in cycles join ssh memory parallel churn; do
 		wanted "$section" && "measure_$section"
 		stop_if_told
 	done

@@ -192,6 +192,22 @@ report_parallel() {
 	done
 }
 
+report_churn() {
+	local name
+	printf '\n%s\n' "$BENCH_CHURN logins of one caller, one after the other: what there is more of than before"
+	if [ ! -s "$work/churn.failed" ]; then
+		value churn_failed 'failed' -
+		return
+	fi
+	value churn_failed 'failed' "$(cat "$work/churn.failed")"
+	while read -r name; do
+		value "churn_${name//[^a-z]/_}" "$name" "$(awk -v name="$name" '
+			{ count = $NF; sub(/ [^ ]*$/, "") }
+			$0 == name { print FILENAME ~ /after$/ ? count - before : (before = count) * 0 }
+			' "$work/churn.before" "$work/churn.after" | tail -n 1)"
+	done < <(sed 's/ [^ ]*$//' "$work/churn.after")
+}
+
 # A failed cycle leaves its reason on stderr.
 report_errors() {
 	local file name
@@ -220,7 +236,7 @@ report() {
 	local section
 	printf 'carrel benchmark: Linux %s, %s processors, %s rounds, %s s apart; load before %s\n' \
 		"$(uname -r)" "$(nproc)" "$RUNS" "$SPACING" "$load"
-	for section in cycles join ssh memory parallel; do
+	for section in cycles join ssh memory parallel churn; do
 		wanted "$section" && "report_$section"
 	done
 	if [ -s "$work/leftovers" ]; then

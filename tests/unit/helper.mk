@@ -11,3 +11,6 @@ $(BUILD)/tests/unit/test_process_tree: $(BUILD)/tests/unit/test_process_tree.o \
 $(BUILD)/tests/unit/test_terminal: $(BUILD)/tests/unit/test_terminal.o \
 		$(call obj,helper/terminal.c helper/process_tree.c) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka
+
+$(BUILD)/tests/unit/test_anchor: $(BUILD)/tests/unit/test_anchor.o $(call obj,helper/anchor.c) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka -lcap-ng

@@ -100,12 +100,26 @@ static void other_places_are_not_in_the_slice(void **state)
 	assert_true(cgroup_systemd_holds("/user.slice/user-1000.slice/session-3.scope", 1000));
 }
 
+static void logind_s_scopes_are_known_by_their_names(void **state)
+{
+	(void)state;
+	assert_true(cgroup_systemd_is_session("session-3.scope"));
+	assert_true(cgroup_systemd_is_session("session-c12.scope"));
+	/* One of these is a whole user manager, which must never be moved. */
+	assert_false(cgroup_systemd_is_session("user@1000.service"));
+	assert_false(cgroup_systemd_is_session("login-1000-7-abc.scope"));
+	assert_false(cgroup_systemd_is_session("session-3.slice"));
+	assert_false(cgroup_systemd_is_session(".scope"));
+	assert_false(cgroup_systemd_is_session(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_limit_has_its_property),
 		cmocka_unit_test(the_unit_in_the_slice_is_found),
 		cmocka_unit_test(other_places_are_not_in_the_slice),
+		cmocka_unit_test(logind_s_scopes_are_known_by_their_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,7 @@ static void each_member_is_polled_for_what_it_can_say(void **state)
 	sessions.members[1].adopter_fd = some_fd();
 	sessions.members[2].state = MEMBER_LIVE;
 	sessions.members[2].leader_fd = some_fd();
+	sessions.members[2].anchor_fd = some_fd();
 	const struct pollfd *polls = sessions_polls(&sessions, fixed, 2, &count);
 
 	assert_non_null(polls);
@@ -103,9 +104,11 @@ static void each_member_is_polled_for_what_it_can_say(void **state)
 	assert_int_equal(polls[1].fd, 1001);
 	assert_int_equal(polls[2].fd, sessions.members[0].socket);
 	assert_int_equal(polls[3].fd, -1);
-	assert_int_equal(polls[4].fd, sessions.members[1].adopter_fd);
-	assert_int_equal(polls[6].fd, sessions.members[2].socket);
-	assert_int_equal(polls[7].fd, sessions.members[2].leader_fd);
+	assert_int_equal(polls[4].fd, -1);
+	assert_int_equal(polls[5].fd, sessions.members[1].adopter_fd);
+	assert_int_equal(polls[8].fd, sessions.members[2].socket);
+	assert_int_equal(polls[9].fd, sessions.members[2].leader_fd);
+	assert_int_equal(polls[10].fd, sessions.members[2].anchor_fd);
 	sessions_free(&sessions);
 }
 
@@ -163,6 +166,40 @@ static void the_next_time_is_that_of_the_first_who_is_due(void **state)
 	sessions_free(&sessions);
 }
 
+static void a_session_that_is_cut_short_has_a_while_to_log_out(void **state)
+{
+	struct message_info info = {.user = "anna", .memory_dir = "/nonexistent"};
+	struct sessions sessions = {.count = 0};
+	int link[2];
+
+	(void)state;
+	assert_int_equal(sessions_reserve(&sessions), 0);
+	assert_int_equal(pipe(link), 0);
+	struct member *member = sessions_add(&sessions, -1);
+
+	assert_non_null(member);
+	member->state = MEMBER_LIVE;
+	member->anchor_fd = link[0];
+	member->started_ms = 1000;
+	member->terms.runtime_max = CONVERT_MAX;
+	assert_int_equal(runtime_attend(&info, &sessions, 5000), 0);
+	runtime_cut(member, 5000);
+	/* Its end would be seen again and again. */
+	assert_int_equal(member->anchor_fd, -1);
+	assert_int_equal(fcntl(link[0], F_GETFD), -1);
+	assert_int_equal(runtime_attend(&info, &sessions, 5000), 8000);
+	assert_int_equal(runtime_attend(&info, &sessions, 7999), 8000);
+	assert_int_equal(runtime_attend(&info, &sessions, 8000), 13000);
+	assert_int_equal(runtime_attend(&info, &sessions, 13000), 18000);
+	assert_int_equal(runtime_attend(&info, &sessions, 18000), 0);
+	/* Whichever comes first. */
+	member->cuts = 0;
+	member->terms.runtime_max = 301;
+	assert_int_equal(runtime_attend(&info, &sessions, 1500), 2000);
+	(void)close(link[1]);
+	sessions_free(&sessions);
+}
+
 static void times_are_said_in_words(void **state)
 {
 	static const struct {
@@ -191,6 +228,7 @@ int main(void)
 		cmocka_unit_test(each_member_is_polled_for_what_it_can_say),
 		cmocka_unit_test(warnings_come_five_minutes_and_one_before_the_end),
 		cmocka_unit_test(the_next_time_is_that_of_the_first_who_is_due),
+		cmocka_unit_test(a_session_that_is_cut_short_has_a_while_to_log_out),
 		cmocka_unit_test(times_are_said_in_words),
 	};
 

@@ -44,27 +44,34 @@ logout_lingering()
 	expect_ok systemctl is-active -q "user@$UID_A.service"
 	expect_file "/run/user/$UID_A/bus"
 }
-logout_ended()
+manager_ends()
 {
 	session_end a
 	wait_until 40 manager_gone || fail_ "the user's manager is still there, $1"
-	expect_equal "$(jobs_left)" '' "what is left, $1"
 }
+session_over() { ! kill -0 "${session_pid[$1]}" 2>/dev/null; }
+no_session() { [ ! -e "$(scope_of "$1")" ] && ! loginctl show-session "$1" >/dev/null 2>&1; }
+places_of_jobs() { for pid in $(pgrep -u "$USER_A" -x sleep); do place_of "$pid"; done | sort -u; }
+# Of a session of logind's: who is in its scope, by name.
+scope_of() { echo "/sys/fs/cgroup/user.slice/user-$UID_A.slice/session-$1.scope"; }
+in_scope() { while read -r pid; do cat "/proc/$pid/comm"; done <"$(scope_of "$1")/cgroup.procs"; }
 
 case_ "KillUserProcesses=no: tmux, nohup and setsid go on within the limits, and the next login finds them"
 logind KillUserProcesses=no UserStopDelaySec=1
 linger_on
 session_start a in "$USER_A"
 ns=$(session_do a 'readlink /proc/self/ns/pid')
+session=$(session_do a 'echo $XDG_SESSION_ID')
 leave_jobs
+expect_equal "$(in_scope "$session")" carrel-init "who is in logind's scope"
+expect_equal "$(loginctl show-session -p State --value "$session")" active "what logind has of the session"
 logout_lingering
-for pid in $(pgrep -u "$USER_A" -x sleep); do
-	[[ $(place_of "$pid") == "/user.slice/user-$UID_A.slice/"* ]] || fail_ "$pid is in $(place_of "$pid")"
-done
+[[ $(places_of_jobs) == "/user.slice/user-$UID_A.slice/login-"*.scope ]] || fail_ "they are in $(places_of_jobs)"
 expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
 expect_output "$ns work 3" ssh_in "$USER_A" \
 	'echo $(readlink /proc/self/ns/pid) $(tmux list-sessions -F "#{session_name}") $(pgrep -cx sleep)'
-expect_nogrep KillUserProcesses "$CARREL" doctor
+wait_until 10 no_session "$session" || fail_ "the first session is still there: $(loginctl list-sessions)"
+is_closing || fail_ "logind has: $(loginctl show-user "$USER_A" 2>&1 | tr '\n' ' ')"
 
 case_ "it ends with its last process, and nothing is left"
 session_start a in "$USER_A"
@@ -79,29 +86,58 @@ leave_jobs
 session_end a
 wait_until 20 user_settled "$UID_A" || fail_ "left: $(jobs_left)"
 
-case_ "KillUserProcesses=yes ends them at the logout in spite of linger, and doctor says so"
+case_ "KillUserProcesses=yes ends them at the logout without our line, and not with it: the next login finds them"
 logind KillUserProcesses=yes UserStopDelaySec=1
 linger_on
-expect_grep 'KillUserProcesses=yes' "$CARREL" doctor
-expect_grep 'KillExcludeUsers' "$CARREL" doctor
-session_start a in "$USER_A"
-leave_jobs
-logout_ended inside
-wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
-wait_until 10 no_sandbox || fail_ "wardens are left: $(warden_pids)"
-# It is logind's doing, not the sandbox's: the same without our line.
 session_start a out "$USER_A"
 leave_jobs
-logout_ended outside
-case_ "KillExcludeUsers is the way, as doctor says: they go on, and the next login finds them"
-logind KillUserProcesses=yes "KillExcludeUsers=root $USER_A" UserStopDelaySec=1
+manager_ends outside
+expect_equal "$(jobs_left)" '' "what is left outside"
 session_start a in "$USER_A"
+session=$(session_do a 'echo $XDG_SESSION_ID')
 leave_jobs
-logout_lingering
-expect_output 'work 3' ssh_in "$USER_A" 'echo $(tmux list-sessions -F "#{session_name}") $(pgrep -cx sleep)'
-expect_ok "$CARREL" kill "$USER_A"
+manager_ends inside
+expect_equal "$(jobs_left)" '4001 4002 4003' "what is left inside"
+no_session "$session" || fail_ "the session is still there: $(loginctl list-sessions)"
+expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
+session_start b in "$USER_A"
+expect_equal "$(session_do b 'echo $(tmux list-sessions -F "#{session_name}") $(pgrep -cx sleep)')" 'work 3' "what it finds"
+session_do b 'tmux kill-server; pkill -x sleep'
+session_end b
+wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+wait_until 10 no_sandbox || fail_ "wardens are left: $(warden_pids)"
+
+case_ "the exit status of a command is its own also where logind ends the session at once"
+for status in 0 7 130; do
+	run_ ssh_in "$USER_A" "exit $status"
+	expect_equal "$STATUS" "$status" "the exit status"
+done
 wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
 logind KillUserProcesses=no UserStopDelaySec=1
+
+case_ "loginctl terminate-session ends the login, and not what lingers"
+session_start a in "$USER_A"
+session_start b in "$USER_A"
+session=$(session_do a 'echo $XDG_SESSION_ID')
+leave_jobs
+expect_ok loginctl terminate-session "$session"
+wait_until 30 session_over a || fail_ "it is still there"
+session_end a
+expect_grep 'logind has ended it' journalctl -t carrel-session --no-pager
+expect_equal "$(session_do b 'echo $(pgrep -cx sleep)')" 3 "what the other login sees"
+expect_equal "$(jobs_left)" '4001 4002 4003' "what is left"
+expect_ok "$CARREL" kill "$USER_A"
+wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+
+case_ "a warden that is killed takes all of it along, also what is in logind's scope"
+session_start a in "$USER_A"
+session=$(session_do a 'echo $XDG_SESSION_ID')
+leave_jobs
+for pid in $(warden_pids); do
+	[ "$(place_of "$pid")" = "/system.slice/carrel-$(sandbox sshd id).scope" ] && kill -KILL "$pid"
+done
+wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+no_session "$session" || fail_ "the session is still there: $(loginctl list-sessions)"
 
 case_ "enable-linger: the manager of one who is not logged in is confined, and within the limits"
 : >/tmp/guest.of-the-host
