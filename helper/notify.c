@@ -73,22 +73,21 @@ static bool is_v1(const char *dir)
 	return fd >= 0;
 }
 
-/* Watched, but the file tells nobody: it is looked at. */
+/* Not told of by the file: it is looked at. */
 static bool is_looked_at(const struct notify *notify, enum notify_kind kind)
 {
 	return kind == NOTIFY_PIDS && notify->silent;
 }
 
 /*
- * memory.events of v2, or pids.events. What is looked at is opened anew each time: once it was read, the
- * kernel holds a page for it until it is closed.
+ * memory.events of v2, or pids.events. What is looked at is opened anew each time, in its directory: once
+ * it was read, the kernel holds a page for it until it is closed.
  */
-static bool read_events(const struct notify *notify, const struct message_info *info,
-			enum notify_kind kind, char *text, size_t size)
+static bool read_events(const struct notify *notify, enum notify_kind kind, char *text, size_t size)
 {
 	if (!is_looked_at(notify, kind))
 		return read_text(notify->fds[kind], text, size);
-	_close_ int fd = open_file(info->pids_dir, "pids.events", O_RDONLY);
+	_close_ int fd = openat(notify->fds[kind], "pids.events", O_RDONLY | O_CLOEXEC);
 
 	return read_text(fd, text, size);
 }
@@ -108,7 +107,7 @@ static uint64_t read_count(const struct notify *notify, const struct message_inf
 		return read_text(fd, text, sizeof(text)) ? find_count(text, "oom_kill")
 							 : notify->seen[kind];
 	}
-	if (!read_events(notify, info, kind, text, sizeof(text)))
+	if (!read_events(notify, kind, text, sizeof(text)))
 		return notify->seen[kind];
 	return find_count(text, kind == NOTIFY_MEMORY ? "oom_kill" : "max");
 }
@@ -164,8 +163,6 @@ static bool is_wanted(const struct sessions *sessions)
 static void unwatch(struct notify *notify, enum notify_kind kind)
 {
 	close_fd(&notify->fds[kind]);
-	if (kind == NOTIFY_PIDS)
-		notify->silent = false;
 	notify->look_ms[kind] = 0;
 }
 
@@ -181,14 +178,15 @@ void notify_start(struct notify *notify, const struct message_info *info,
 
 		if (!limited)
 			unwatch(notify, kind);
-		if (!limited || notify->fds[i] >= 0 || is_looked_at(notify, kind))
+		if (!limited || notify->fds[i] >= 0)
 			continue;
 		notify->v1[i] = is_v1(directory(info, kind));
-		if (kind == NOTIFY_PIDS)
-			notify->silent = notify->v1[kind] && is_silent();
+		notify->silent = notify->v1[NOTIFY_PIDS] && is_silent();
 		if (kind == NOTIFY_MEMORY && notify->v1[kind])
 			notify->fds[i] = watch_oom_v1(info);
-		else if (!is_looked_at(notify, kind))
+		else if (is_looked_at(notify, kind))
+			notify->fds[i] = open_file(info->pids_dir, "", O_PATH | O_DIRECTORY);
+		else
 			notify->fds[i] =
 				open_file(directory(info, kind),
 					  kind == NOTIFY_MEMORY ? "memory.events" : "pids.events",
@@ -197,9 +195,9 @@ void notify_start(struct notify *notify, const struct message_info *info,
 		if (is_looked_at(notify, kind)) {
 			memset(notify->last, 0, sizeof(notify->last));
 			/* If it can't be read, the first look sees something new. */
-			(void)read_events(notify, info, kind, notify->last, sizeof(notify->last));
+			(void)read_events(notify, kind, notify->last, sizeof(notify->last));
 		}
-		if (notify->fds[i] >= 0 || is_looked_at(notify, kind))
+		if (notify->fds[i] >= 0)
 			notify->seen[i] = read_count(notify, info, kind);
 	}
 }
@@ -208,7 +206,9 @@ void notify_polls(const struct notify *notify, struct pollfd *ret_polls)
 {
 	for (int i = 0; i < NOTIFY_KINDS; i++)
 		ret_polls[i] = (struct pollfd){
-			.fd = notify->look_ms[i] > 0 ? -1 : notify->fds[i],
+			.fd = notify->look_ms[i] > 0 || is_looked_at(notify, (enum notify_kind)i)
+				      ? -1
+				      : notify->fds[i],
 			.events = i == NOTIFY_MEMORY && notify->v1[i] ? POLLIN : POLLPRI,
 		};
 }
@@ -300,7 +300,8 @@ int64_t notify_attend(struct notify *notify, const struct message_info *info,
 			notify->look_ms[i] = 0;
 			tell(notify, info, sessions, (enum notify_kind)i, now_ms);
 		}
-		if (notify->look_ms[i] == 0 && is_looked_at(notify, (enum notify_kind)i))
+		if (notify->look_ms[i] == 0 && i == NOTIFY_PIDS && notify->silent &&
+		    notify->fds[i] >= 0)
 			notify->look_ms[i] = now_ms + NOTIFY_PIDS_V1_MS;
 		if (notify->look_ms[i] > 0 && (next_ms == 0 || notify->look_ms[i] < next_ms))
 			next_ms = notify->look_ms[i];
@@ -308,15 +309,14 @@ int64_t notify_attend(struct notify *notify, const struct message_info *info,
 	return next_ms;
 }
 
-bool notify_is_still(struct notify *notify, const struct message_info *info, int64_t now_ms,
-		     int64_t *ret_next_ms)
+bool notify_is_still(struct notify *notify, int64_t now_ms, int64_t *ret_next_ms)
 {
 	char text[NOTIFY_TEXT] = "";
 
-	if (!notify->silent || notify->look_ms[NOTIFY_MEMORY] > 0 ||
+	if (!notify->silent || notify->fds[NOTIFY_PIDS] < 0 || notify->look_ms[NOTIFY_MEMORY] > 0 ||
 	    notify->look_ms[NOTIFY_PIDS] == 0 || now_ms < notify->look_ms[NOTIFY_PIDS])
 		return false;
-	if (!read_events(notify, info, NOTIFY_PIDS, text, sizeof(text)) ||
+	if (!read_events(notify, NOTIFY_PIDS, text, sizeof(text)) ||
 	    memcmp(text, notify->last, sizeof(text)) != 0) {
 		memcpy(notify->last, text, sizeof(text));
 		return false;

@@ -28,9 +28,9 @@ enum notify_kind { NOTIFY_MEMORY, NOTIFY_PIDS, NOTIFY_KINDS };
 
 struct notify {
 	bool v1[NOTIFY_KINDS];
-	bool silent; /* pids.events is watched by looking at it */
+	bool silent; /* pids.events has to be looked at */
 	char last[NOTIFY_TEXT]; /* what was in it */
-	int fds[NOTIFY_KINDS]; /* -1: not watched, or looked at */
+	int fds[NOTIFY_KINDS]; /* -1: not watched. pids.events that has to be looked at: its directory */
 	uint64_t seen[NOTIFY_KINDS]; /* how often, as of the last look */
 	int64_t look_ms[NOTIFY_KINDS]; /* when to look and tell; 0: nothing to */
 	int64_t quiet_ms[NOTIFY_KINDS]; /* until then nothing is told */
@@ -54,7 +54,6 @@ int64_t notify_attend(struct notify *notify, const struct message_info *info,
  * The look at pids.events of v1, when that alone is due, and nothing is new there: true, with the time of
  * the next one. It runs next to no code, which would be mapped again each time.
  */
-bool notify_is_still(struct notify *notify, const struct message_info *info, int64_t now_ms,
-		     int64_t *ret_next_ms);
+bool notify_is_still(struct notify *notify, int64_t now_ms, int64_t *ret_next_ms);
 
 #endif

@@ -275,7 +275,7 @@ static struct pollfd *await_events(struct warden *warden)
 		if (warden->shed_ms > 0 && now_ms >= warden->shed_ms) {
 			warden->shed_ms = 0;
 			quiet = true;
-		} else if (!notify_is_still(&warden->notify, &warden->info, now_ms, &notify_ms)) {
+		} else if (!notify_is_still(&warden->notify, now_ms, &notify_ms)) {
 			break;
 		}
 	}
