@@ -73,29 +73,7 @@ static bool is_v1(const char *dir)
 	return fd >= 0;
 }
 
-/* Not told of by the file: it is looked at. */
-static bool is_looked_at(const struct notify *notify, enum notify_kind kind)
-{
-	return kind == NOTIFY_PIDS && notify->silent;
-}
-
-/*
- * memory.events of v2, or pids.events. What is looked at is opened anew each time, in its directory: once
- * it was read, the kernel holds a page for it until it is closed.
- */
-static bool read_events(const struct notify *notify, enum notify_kind kind, char *text, size_t size)
-{
-	if (!is_looked_at(notify, kind))
-		return read_text(notify->fds[kind], text, size);
-	_close_ int fd = openat(notify->fds[kind], "pids.events", O_RDONLY | O_CLOEXEC);
-
-	return read_text(fd, text, size);
-}
-
-/*
- * How often it has happened, as far as is known; on v2 this also makes the file ready to tell of the next
- * time.
- */
+/* How often it has happened; on v2 this also makes the file ready to tell of the next time. */
 static uint64_t read_count(const struct notify *notify, const struct message_info *info,
 			   enum notify_kind kind)
 {
@@ -104,11 +82,10 @@ static uint64_t read_count(const struct notify *notify, const struct message_inf
 	if (kind == NOTIFY_MEMORY && notify->v1[kind]) {
 		_close_ int fd = open_file(info->memory_dir, "memory.oom_control", O_RDONLY);
 
-		return read_text(fd, text, sizeof(text)) ? find_count(text, "oom_kill")
-							 : notify->seen[kind];
+		return read_text(fd, text, sizeof(text)) ? find_count(text, "oom_kill") : 0;
 	}
-	if (!read_events(notify, kind, text, sizeof(text)))
-		return notify->seen[kind];
+	if (!read_text(notify->fds[kind], text, sizeof(text)))
+		return 0;
 	return find_count(text, kind == NOTIFY_MEMORY ? "oom_kill" : "max");
 }
 
@@ -184,18 +161,17 @@ void notify_start(struct notify *notify, const struct message_info *info,
 		notify->silent = notify->v1[NOTIFY_PIDS] && is_silent();
 		if (kind == NOTIFY_MEMORY && notify->v1[kind])
 			notify->fds[i] = watch_oom_v1(info);
-		else if (is_looked_at(notify, kind))
-			notify->fds[i] = open_file(info->pids_dir, "", O_PATH | O_DIRECTORY);
 		else
 			notify->fds[i] =
 				open_file(directory(info, kind),
 					  kind == NOTIFY_MEMORY ? "memory.events" : "pids.events",
 					  O_RDONLY);
 		/* Before the count: what comes in between is looked at. */
-		if (is_looked_at(notify, kind)) {
+		if (kind == NOTIFY_PIDS) {
 			memset(notify->last, 0, sizeof(notify->last));
-			/* If it can't be read, the first look sees something new. */
-			(void)read_events(notify, kind, notify->last, sizeof(notify->last));
+			if (notify->fds[i] >= 0 &&
+			    pread(notify->fds[i], notify->last, sizeof(notify->last) - 1, 0) < 0)
+				notify->last[0] = '\0';
 		}
 		if (notify->fds[i] >= 0)
 			notify->seen[i] = read_count(notify, info, kind);
@@ -206,9 +182,7 @@ void notify_polls(const struct notify *notify, struct pollfd *ret_polls)
 {
 	for (int i = 0; i < NOTIFY_KINDS; i++)
 		ret_polls[i] = (struct pollfd){
-			.fd = notify->look_ms[i] > 0 || is_looked_at(notify, (enum notify_kind)i)
-				      ? -1
-				      : notify->fds[i],
+			.fd = notify->look_ms[i] > 0 ? -1 : notify->fds[i],
 			.events = i == NOTIFY_MEMORY && notify->v1[i] ? POLLIN : POLLPRI,
 		};
 }
@@ -316,7 +290,7 @@ bool notify_is_still(struct notify *notify, int64_t now_ms, int64_t *ret_next_ms
 	if (!notify->silent || notify->fds[NOTIFY_PIDS] < 0 || notify->look_ms[NOTIFY_MEMORY] > 0 ||
 	    notify->look_ms[NOTIFY_PIDS] == 0 || now_ms < notify->look_ms[NOTIFY_PIDS])
 		return false;
-	if (!read_events(notify, NOTIFY_PIDS, text, sizeof(text)) ||
+	if (pread(notify->fds[NOTIFY_PIDS], text, sizeof(text) - 1, 0) < 0 ||
 	    memcmp(text, notify->last, sizeof(text)) != 0) {
 		memcpy(notify->last, text, sizeof(text));
 		return false;

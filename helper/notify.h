@@ -30,7 +30,7 @@ struct notify {
 	bool v1[NOTIFY_KINDS];
 	bool silent; /* pids.events has to be looked at */
 	char last[NOTIFY_TEXT]; /* what was in it */
-	int fds[NOTIFY_KINDS]; /* -1: not watched. pids.events that has to be looked at: its directory */
+	int fds[NOTIFY_KINDS]; /* -1: not watched */
 	uint64_t seen[NOTIFY_KINDS]; /* how often, as of the last look */
 	int64_t look_ms[NOTIFY_KINDS]; /* when to look and tell; 0: nothing to */
 	int64_t quiet_ms[NOTIFY_KINDS]; /* until then nothing is told */
