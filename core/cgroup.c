@@ -433,12 +433,38 @@ static int remove_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 	r = rmdir(path) < 0 ? -errno : 0;
 	if (r == -EBUSY)
 		r = remove_nested(AT_FDCWD, path, 0);
-	if (r < 0 && r != -ENOENT)
-		return failure_set(reterr, -r, "remove the cgroup %s", path);
-	/* Refused by the kernel as long as another user's slice is in it. */
+	return r < 0 && r != -ENOENT ? failure_set(reterr, -r, "remove the cgroup %s", path) : 0;
+}
+
+/* False: refused by the kernel, since another user's slice is in it. */
+static bool remove_parent(const struct cgroup_hierarchy *hierarchy)
+{
+	char path[160];
+
 	(void)snprintf(path, sizeof(path), "%s/%s", hierarchy->mount, CGROUP_PARENT);
-	(void)rmdir(path);
-	return 0;
+	return rmdir(path) == 0 || errno != EBUSY;
+}
+
+/*
+ * After all of the user's slices. Who has one in the first hierarchy of those that every login is in has yet
+ * to go through here, and is the one to remove the others of those, which each cost a system call.
+ */
+static void remove_parents(const struct cgroup_set *set)
+{
+	bool others = false;
+
+	for (size_t i = 0; i < set->count; i++) {
+		uint32_t controllers = set->hierarchies[i].controllers;
+		bool always = false;
+
+		for (int c = 0; c < CONTROLLERS; c++)
+			always |= cgroup_controllers[c].always && (controllers & (1U << c));
+		if (always && others)
+			continue;
+		bool removed = remove_parent(&set->hierarchies[i]);
+
+		others = others || (always && !removed);
+	}
 }
 
 uint64_t cgroup_root(const struct cgroup_set *set)
@@ -464,8 +490,11 @@ static int remove_elsewhere(const struct cgroup_set *set, struct failure *reterr
 			continue;
 		(void)snprintf(other.mount, sizeof(other.mount), "%s/%s", CGROUP_ROOT,
 			       cgroup_controllers[i].name);
-		if (has_slice(other.mount, set->uid))
-			r = remove_slice(&other, set->uid, reterr);
+		if (!has_slice(other.mount, set->uid))
+			continue;
+		r = remove_slice(&other, set->uid, reterr);
+		if (r == 0)
+			(void)remove_parent(&other);
 	}
 	return r;
 }
@@ -484,6 +513,7 @@ int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr)
 		*reterr = failure;
 		r = -failure.err;
 	}
+	remove_parents(set);
 	return r;
 }
 

@@ -131,10 +131,13 @@ struct cgroup_usage {
 	uint64_t oom_kills;
 	uint64_t processes;
 };
-void cgroup_read_usage(const struct cgroup_set *set, struct cgroup_usage *ret_usage);
-/* The same from the directories that a warden names in message_info. */
+#define CGROUP_USAGE_UNKNOWN                                                                       \
+	((struct cgroup_usage){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX})
+/* Everything, from the directories that a warden names in message_info. */
 void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
 			    struct cgroup_usage *ret_usage);
+/* Of a set, all but memory_bytes, for which nobody asks at the beginning or the end. */
+void cgroup_read_spent(const struct cgroup_set *set, struct cgroup_usage *ret_usage);
 
 /* Does the cgroup v2 at `dir`, made by somebody else, hold every limit of the plan? */
 int cgroup_verify_limits_v2(const char *dir, const struct plan *plan, struct failure *reterr);

@@ -140,13 +140,14 @@ int cgroup_v2_enable(int dir_fd, uint32_t controllers, const char *path, uint32_
 	return 0;
 }
 
+/* All of a file of a few lines, which the kernel gives in one read(2) as well. */
 static int read_below(const char *dir, const char *file, char *text, size_t size)
 {
 	char path[PROTOCOL_TEXT_MAX + 64];
 
 	if (dir[0] == '\0' || snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
 		return -ENOENT;
-	return cgroup_read_file(AT_FDCWD, path, text, size);
+	return cgroup_read_value(AT_FDCWD, path, text, size);
 }
 
 uint64_t cgroup_read_number(const char *dir, const char *file)
@@ -162,7 +163,7 @@ uint64_t cgroup_read_number(const char *dir, const char *file)
 
 uint64_t cgroup_read_field(const char *dir, const char *file, const char *name)
 {
-	char text[2048], *line, *rest = text;
+	char text[1024], *line, *rest = text;
 	size_t len = strlen(name);
 	uint64_t value;
 
@@ -182,14 +183,15 @@ static uint64_t in_usec(uint64_t nanoseconds)
 	return nanoseconds == UINT64_MAX ? UINT64_MAX : nanoseconds / 1000;
 }
 
-static void read_memory_usage(const char *dir, struct cgroup_usage *usage)
+static uint64_t read_cpu_usec(const char *dir)
 {
-	bool v2;
+	uint64_t usec = in_usec(cgroup_read_number(dir, "cpuacct.usage"));
 
-	usage->memory_bytes = cgroup_read_number(dir, "memory.usage_in_bytes");
-	v2 = usage->memory_bytes == UINT64_MAX;
-	if (v2)
-		usage->memory_bytes = cgroup_read_number(dir, "memory.current");
+	return usec == UINT64_MAX ? cgroup_read_field(dir, "cpu.stat", "usage_usec") : usec;
+}
+
+static void read_peak(const char *dir, bool v2, struct cgroup_usage *usage)
+{
 	usage->memory_peak_bytes =
 		cgroup_read_number(dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes");
 	usage->oom_kills =
@@ -199,28 +201,43 @@ static void read_memory_usage(const char *dir, struct cgroup_usage *usage)
 void cgroup_read_usage_dirs(const char *memory_dir, const char *cpu_dir, const char *pids_dir,
 			    struct cgroup_usage *ret_usage)
 {
-	struct cgroup_usage usage = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+	struct cgroup_usage usage = CGROUP_USAGE_UNKNOWN;
 
-	if (cpu_dir[0] != '\0') {
-		usage.cpu_usec = in_usec(cgroup_read_number(cpu_dir, "cpuacct.usage"));
-		if (usage.cpu_usec == UINT64_MAX)
-			usage.cpu_usec = cgroup_read_field(cpu_dir, "cpu.stat", "usage_usec");
-	}
-	if (memory_dir[0] != '\0')
-		read_memory_usage(memory_dir, &usage);
-	if (pids_dir[0] != '\0')
-		usage.processes = cgroup_read_number(pids_dir, "pids.current");
+	usage.cpu_usec = read_cpu_usec(cpu_dir);
+	usage.memory_bytes = cgroup_read_number(memory_dir, "memory.usage_in_bytes");
+	bool v2 = usage.memory_bytes == UINT64_MAX;
+
+	if (v2)
+		usage.memory_bytes = cgroup_read_number(memory_dir, "memory.current");
+	read_peak(memory_dir, v2, &usage);
+	usage.processes = cgroup_read_number(pids_dir, "pids.current");
 	*ret_usage = usage;
 }
 
-void cgroup_read_usage(const struct cgroup_set *set, struct cgroup_usage *ret_usage)
+/* The slice's directory, and whether that is on v2; "" where the controller is not used. */
+static bool find_dir(const struct cgroup_set *set, enum cgroup_controller_id controller,
+		     char dir[PROTOCOL_TEXT_MAX])
 {
-	char dirs[3][PROTOCOL_TEXT_MAX] = {"", "", ""};
+	if (cgroup_slice_path(set, controller, dir, PROTOCOL_TEXT_MAX) < 0)
+		dir[0] = '\0';
+	return dir[0] != '\0' && set->hierarchies[set->where[controller]].v2;
+}
 
-	(void)cgroup_slice_path(set, CONTROLLER_MEMORY, dirs[0], sizeof(dirs[0]));
+/* A login and a logout wait for it: each file is another 10 us. */
+void cgroup_read_spent(const struct cgroup_set *set, struct cgroup_usage *ret_usage)
+{
+	struct cgroup_usage usage = CGROUP_USAGE_UNKNOWN;
+	char dir[PROTOCOL_TEXT_MAX];
+
 	/* cpuacct where v1 has it apart, else cpu, whose cpu.stat has the figure on v2. */
-	if (cgroup_slice_path(set, CONTROLLER_CPUACCT, dirs[1], sizeof(dirs[1])) < 0)
-		(void)cgroup_slice_path(set, CONTROLLER_CPU, dirs[1], sizeof(dirs[1]));
-	(void)cgroup_slice_path(set, CONTROLLER_PIDS, dirs[2], sizeof(dirs[2]));
-	cgroup_read_usage_dirs(dirs[0], dirs[1], dirs[2], ret_usage);
+	(void)find_dir(set, CONTROLLER_CPUACCT, dir);
+	if (dir[0] == '\0')
+		(void)find_dir(set, CONTROLLER_CPU, dir);
+	usage.cpu_usec = read_cpu_usec(dir);
+	bool v2 = find_dir(set, CONTROLLER_MEMORY, dir);
+
+	read_peak(dir, v2, &usage);
+	(void)find_dir(set, CONTROLLER_PIDS, dir);
+	usage.processes = cgroup_read_number(dir, "pids.current");
+	*ret_usage = usage;
 }

@@ -39,7 +39,8 @@ static int lift(const int fds[2], int *ret_read, int *ret_write)
 int pid1_pipe(int *ret_read, int *ret_write, struct failure *reterr)
 {
 	int fds[2];
-	int r = pipe2(fds, O_CLOEXEC) < 0 ? -errno : lift(fds, ret_read, ret_write);
+	/* O_DIRECT: what is said at once is read at once, and nothing with it, however late (pipe(2)). */
+	int r = pipe2(fds, O_CLOEXEC | O_DIRECT) < 0 ? -errno : lift(fds, ret_read, ret_write);
 
 	return r < 0 ? failure_set(reterr, -r, "make a pipe to the sandbox") : 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/registry.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "core/cgroup.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/dir_names.h"
 #include "core/proc_status.h"
 #include "core/registry_id.h"
 #include "core/sys.h"
@@ -125,20 +125,27 @@ void registry_unlock(struct registry_user *user)
 	close_fd(&user->dir_fd);
 }
 
+void registry_leave_empty(struct registry_user *user)
+{
+	char path[sizeof(CARREL_RUN) + 16];
+
+	/* With the lock held nobody adds anything; rmdir refuses should something be left. */
+	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, user->uid);
+	(void)unlinkat(user->dir_fd, REGISTRY_POD, 0);
+	(void)unlinkat(user->dir_fd, LOCK_NAME, 0);
+	(void)rmdir(path);
+	registry_unlock(user);
+}
+
 void registry_leave(struct registry_user *user)
 {
 	struct failure failure;
 	bool any = true;
-	char path[sizeof(CARREL_RUN) + 16];
 
-	/* With the lock held nobody adds anything; rmdir refuses should something be left. */
-	if (registry_any(user, &any, &failure) == 0 && !any) {
-		(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, user->uid);
-		(void)unlinkat(user->dir_fd, REGISTRY_POD, 0);
-		(void)unlinkat(user->dir_fd, LOCK_NAME, 0);
-		(void)rmdir(path);
-	}
-	registry_unlock(user);
+	if (registry_any(user, &any, &failure) == 0 && !any)
+		registry_leave_empty(user);
+	else
+		registry_unlock(user);
 }
 
 static int socket_address(uint32_t uid, const char *id, struct sockaddr_un *ret_address,
@@ -172,28 +179,18 @@ int registry_connect(uint32_t uid, const char *id, int *ret_socket, struct failu
 	return 0;
 }
 
-/* Walk the names in a user's directory that may be sandboxes. `dir_fd` stays the caller's. */
-static DIR *open_names(int dir_fd, struct failure *reterr)
+/*
+ * The next that may be a sandbox. NULL: there is none, with errno 0, or it can't be read: then nobody must
+ * think that nothing lives.
+ */
+static const char *next_name(struct dir_names *names)
 {
-	_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const char *name;
 
-	if (!dir)
-		(void)failure_set(reterr, errno, "read the user's registry");
-	else
-		(void)steal_fd(&fd);
-	return dir;
-}
-
-/* NULL: there is none, with errno 0, or it can't be read: then nobody must think that nothing lives. */
-static const char *next_name(DIR *dir)
-{
-	const struct dirent *entry;
-
-	while (errno = 0, (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && strcmp(entry->d_name, LOCK_NAME) != 0 &&
-		    strcmp(entry->d_name, REGISTRY_POD) != 0)
-			return entry->d_name;
+	while ((name = dir_names_next(names))) {
+		if (name[0] != '.' && strcmp(name, LOCK_NAME) != 0 &&
+		    strcmp(name, REGISTRY_POD) != 0)
+			return name;
 	}
 	return NULL;
 }
@@ -201,21 +198,20 @@ static const char *next_name(DIR *dir)
 bool registry_is_alone(uint32_t uid, const char *id)
 {
 	char path[sizeof(CARREL_RUN) + 16];
+	struct dir_names names;
 	struct failure ignored;
 	bool alone = true;
 	const char *name;
 
 	(void)snprintf(path, sizeof(path), CARREL_RUN "/%u", uid);
 	_close_ int dir_fd = open_dir(AT_FDCWD, path, false, &ignored);
-	DIR *dir = dir_fd < 0 ? NULL : open_names(dir_fd, &ignored);
 
-	if (!dir)
+	if (dir_fd < 0)
 		return false;
-	while (alone && (name = next_name(dir)))
+	dir_names_begin(&names, dir_fd);
+	while (alone && (name = next_name(&names)))
 		alone = strcmp(name, id) == 0;
-	alone = alone && errno == 0;
-	(void)closedir(dir);
-	return alone;
+	return alone && errno == 0;
 }
 
 /* Which of the sockets count. */
@@ -261,13 +257,12 @@ static bool is_dying(int socket)
 static int probe(const struct registry_user *user, const struct which *which, size_t enough,
 		 size_t *ret_live, struct failure *reterr)
 {
-	DIR *dir = open_names(user->dir_fd, reterr);
 	const char *name = "";
+	struct dir_names names;
 	size_t live = 0;
 
-	if (!dir)
-		return -reterr->err;
-	while (live < enough && (name = next_name(dir))) {
+	dir_names_begin(&names, user->dir_fd);
+	while (live < enough && (name = next_name(&names))) {
 		struct failure ignored;
 		_close_ int fd = -1;
 
@@ -281,11 +276,8 @@ static int probe(const struct registry_user *user, const struct which *which, si
 		if (which->dying && fd >= 0 && is_dying(fd))
 			(*which->dying)++;
 	}
-	int err = name ? 0 : errno;
-
-	(void)closedir(dir);
-	if (err != 0)
-		return failure_set(reterr, err, "read the user's registry");
+	if (!name && errno != 0)
+		return failure_set(reterr, errno, "read the user's registry");
 	*ret_live = live;
 	return 0;
 }
@@ -293,22 +285,18 @@ static int probe(const struct registry_user *user, const struct which *which, si
 int registry_count(const struct registry_user *user, size_t max, size_t *ret_count,
 		   struct failure *reterr)
 {
-	DIR *dir = open_names(user->dir_fd, reterr);
 	const struct which which = {.managers = false};
+	struct dir_names names;
 	const char *name;
-	size_t names = 0;
+	size_t count = 0;
 
-	if (!dir)
-		return -reterr->err;
-	while ((name = next_name(dir)))
-		names += !registry_is_manager(name);
-	int err = errno;
-
-	(void)closedir(dir);
-	if (err != 0)
-		return failure_set(reterr, err, "read the user's registry");
-	*ret_count = names;
-	return names < max ? 0 : probe(user, &which, SIZE_MAX, ret_count, reterr);
+	dir_names_begin(&names, user->dir_fd);
+	while ((name = next_name(&names)))
+		count += !registry_is_manager(name);
+	if (errno != 0)
+		return failure_set(reterr, errno, "read the user's registry");
+	*ret_count = count;
+	return count < max ? 0 : probe(user, &which, SIZE_MAX, ret_count, reterr);
 }
 
 static int any(const struct registry_user *user, const struct which *which, size_t enough,
@@ -421,6 +409,7 @@ int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reter
 	_close_ int run_fd = open_dir(AT_FDCWD, CARREL_RUN, false, reterr);
 	_free_ uint32_t *uids = NULL;
 	size_t count = 0, room = 0;
+	struct dir_names names;
 	const char *name;
 
 	if (run_fd == -ENOENT) {
@@ -430,11 +419,8 @@ int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reter
 	}
 	if (run_fd < 0)
 		return run_fd;
-	DIR *dir = open_names(run_fd, reterr);
-
-	if (!dir)
-		return -reterr->err;
-	while ((name = next_name(dir))) {
+	dir_names_begin(&names, run_fd);
+	while ((name = next_name(&names))) {
 		uint64_t uid;
 
 		if (convert_unsigned(name, 0, UINT32_MAX - 1, &uid) < 0)
@@ -442,15 +428,14 @@ int registry_users(uint32_t **ret_uids, size_t *ret_count, struct failure *reter
 		if (count == room) {
 			uint32_t *more = realloc(uids, (room = room * 2 + 64) * sizeof(*uids));
 
-			if (!more) {
-				(void)closedir(dir);
+			if (!more)
 				return failure_set(reterr, ENOMEM, "list the registry");
-			}
 			uids = more;
 		}
 		uids[count++] = (uint32_t)uid;
 	}
-	(void)closedir(dir);
+	if (errno != 0)
+		return failure_set(reterr, errno, "list the registry");
 	*ret_uids = steal_ptr(&uids);
 	*ret_count = count;
 	return 0;

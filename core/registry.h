@@ -41,6 +41,8 @@ int registry_lock(uint32_t uid, bool create, int64_t deadline_ms, struct registr
 void registry_unlock(struct registry_user *user);
 /* The last one out: remove the lock and the directory when no sandbox is left in it, and unlock. */
 void registry_leave(struct registry_user *user);
+/* The same for who has just seen, under this lock, that none is left (registry_any()). */
+void registry_leave_empty(struct registry_user *user);
 
 /*
  * Are there `max` sandboxes or more? Names are counted first, which is quick; only when those are too

@@ -108,9 +108,10 @@ static int make_request(const struct session *session, const struct session_requ
 			struct message_request *message, struct failure *reterr)
 {
 	const struct login *login = request->login;
+	int64_t left_ms = session->deadline_ms - sys_now_ms();
 
 	memset(message, 0, PROTOCOL_REQUEST_SIZE(0, 0));
-	message->timeout_ms = session->timeout_seconds * 1000;
+	message->timeout_ms = left_ms > 1 ? (uint32_t)left_ms : 1;
 	message->debug = request->debug;
 	message->uid = login->uid;
 	message->gid = login->gid;

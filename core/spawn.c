@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -122,6 +123,20 @@ static void reset_signals(void)
 }
 
 /*
+ * All ids of root's, and no groups: by its real uid whoever ran su could signal the helper, and what comes of
+ * it (kill(2)). By system call: the C library's functions are for all threads of a process, which has memory
+ * of its own. What is so already needs no capability.
+ */
+static int become_root(void)
+{
+	if (syscall(SYS_getgroups, 0, NULL) != 0 && syscall(SYS_setgroups, 0, NULL) < 0)
+		return -1;
+	if (syscall(SYS_setresgid, 0, 0, 0) < 0)
+		return -1;
+	return syscall(SYS_setresuid, 0, 0, 0) < 0 ? -1 : 0;
+}
+
+/*
  * The helper-to-be. It shares the caller's memory but neither descriptors, signal handlers,
  * limits nor cwd; async-signal-safe calls only.
  */
@@ -136,7 +151,8 @@ __attribute__((no_sanitize_address)) static int become_helper(void *arg)
 	reset_limits();
 	(void)setsid();
 	(void)umask(022);
-	if (chdir("/") < 0 || send_pidfd(spawn->socket) < 0 || arrange_fds(spawn->socket) < 0) {
+	if (become_root() < 0 || chdir("/") < 0 || send_pidfd(spawn->socket) < 0 ||
+	    arrange_fds(spawn->socket) < 0) {
 		spawn->exec_errno = errno;
 		_exit(127);
 	}
@@ -163,6 +179,7 @@ __attribute__((no_sanitize_address)) static int fork_helper(void *arg)
 static int run_spawn(struct spawn *spawn, struct failure *reterr)
 {
 	/* Not zeroed, whatever the compiler is told: that costs a page fault for each page. */
+	int dumpable = prctl(PR_GET_DUMPABLE);
 	char stacks[2][SPAWN_STACK] __attribute__((aligned(16), uninitialized));
 	sigset_t all, saved;
 	int status = 0;
@@ -179,6 +196,9 @@ static int run_spawn(struct spawn *spawn, struct failure *reterr)
 	while (pid > 0 && waitpid(pid, &status, __WALL) < 0 && errno == EINTR)
 		;
 	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
+	/* A change of ids in a child that shares the memory is taken for one of ours. */
+	if (dumpable == 1 && prctl(PR_GET_DUMPABLE) != 1)
+		(void)prctl(PR_SET_DUMPABLE, 1);
 	if (pid < 0)
 		return failure_set(reterr, err, "fork to start %s", spawn->path);
 	if (spawn->exec_errno != 0)

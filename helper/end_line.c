@@ -6,20 +6,27 @@
 
 #include "core/sys.h"
 
+/* Without floating point, which would map parts of the C library in the process' last moments. */
 static void format_bytes(uint64_t bytes, char *text, size_t size)
 {
 	static const char units[] = "BKMGT";
+	uint64_t tenths = 0;
 	size_t unit = 0;
-	double value = (double)bytes;
 
-	while (value >= 1024 && units[unit + 1]) {
-		value /= 1024;
-		unit++;
-	}
-	if (bytes == UINT64_MAX)
+	if (bytes == UINT64_MAX) {
 		(void)snprintf(text, size, "unknown");
-	else
-		(void)snprintf(text, size, unit == 0 ? "%.0f%c" : "%.1f%c", value, units[unit]);
+		return;
+	}
+	for (; bytes >= 1024 && units[unit + 1]; unit++) {
+		tenths = (bytes % 1024 * 10 + 512) / 1024;
+		bytes /= 1024;
+	}
+	if (unit == 0) {
+		(void)snprintf(text, size, "%lluB", (unsigned long long)bytes);
+		return;
+	}
+	(void)snprintf(text, size, "%llu.%llu%c", (unsigned long long)(bytes + tenths / 10),
+		       (unsigned long long)(tenths % 10), units[unit]);
 }
 
 static uint64_t difference(uint64_t end, uint64_t start)

@@ -38,12 +38,14 @@ static pid_t live_leader(const struct warden *warden)
 
 void ending_kill(struct warden *warden)
 {
+	/* The kernel then reaps it where it ends, on another processor perhaps, while we go on here. */
+	(void)signal(SIGCHLD, SIG_IGN);
+	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
 	door_close(warden);
 	/* Nobody is to share it any more: as long as it is open, the tmpfs lives. */
 	close_fd(&warden->share_fd);
 	/* Either ends it. */
 	close_fd(&warden->sandbox.link_fd);
-	(void)sys_pidfd_send_signal(warden->sandbox.init_pidfd, SIGKILL);
 }
 
 /*
@@ -73,7 +75,8 @@ void ending_await(struct warden *warden)
  * Remove the socket, and with the user's last sandbox in them the cgroups. 0: done. -EBUSY: a process is
  * still in a cgroup.
  */
-static int remove_locked(struct warden *warden, struct registry_user *user, struct failure *reterr)
+static int remove_locked(struct warden *warden, struct registry_user *user, bool *ret_anywhere,
+			 struct failure *reterr)
 {
 	bool others = true, anywhere = true;
 	int r = registry_unlink(user, warden->info.id, reterr);
@@ -97,21 +100,23 @@ static int remove_locked(struct warden *warden, struct registry_user *user, stru
 		cgroup_kill(&warden->cgroups);
 	if (r == -EBUSY)
 		cgroup_release_dying(&warden->cgroups, live_leader(warden));
+	*ret_anywhere = anywhere;
 	return r;
 }
 
 static int remove_once(struct warden *warden, struct failure *reterr)
 {
 	struct registry_user user;
+	bool anywhere;
 	int r = registry_lock(warden->info.uid, false, sys_now_ms() + LOCK_WAIT_MS, &user, reterr);
 
 	if (r == -ENOENT)
 		return 0; /* somebody who swept up after a crash was faster */
 	if (r < 0)
 		return r;
-	r = remove_locked(warden, &user, reterr);
-	if (r == 0)
-		registry_leave(&user);
+	r = remove_locked(warden, &user, &anywhere, reterr);
+	if (r == 0 && !anywhere)
+		registry_leave_empty(&user);
 	else
 		registry_unlock(&user);
 	return r;

@@ -24,7 +24,7 @@ static void note_usage(struct warden *warden)
 	if (fresh)
 		warden->usage_at_start = (struct cgroup_usage){.cpu_usec = 0};
 	else
-		cgroup_read_usage(&warden->cgroups, &warden->usage_at_start);
+		cgroup_read_spent(&warden->cgroups, &warden->usage_at_start);
 }
 
 static bool has_own_cgroup_ns(const struct opening *opening)

@@ -228,7 +228,8 @@ int sandbox_identify(struct sandbox *sandbox, int64_t deadline_ms, struct failur
 			reterr) == 0)
 		return 0;
 	/* It has ended, most likely, and said why. */
-	if (sandbox_finish(sandbox, deadline_ms, &finishing) < 0)
+	if (sandbox_finish(sandbox, deadline_ms, &finishing) < 0 ||
+	    sandbox_confirm(sandbox, deadline_ms, &finishing) < 0)
 		*reterr = finishing;
 	return -reterr->err;
 }

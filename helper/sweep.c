@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "helper/sweep.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
+#include "core/dir_names.h"
 #include "core/policy_file.h"
 #include "core/policy_store.h"
 #include "core/registry.h"
@@ -153,44 +155,45 @@ int sweep_all(void)
 }
 
 /*
- * Does a process of that pid have the helper's name? Pids are reused, and of sandboxes within others they
- * are another namespace's: there is somebody of nearly each low number.
+ * Is nobody's socket behind this name? By a connection of another type, which the kernel refuses with EPROTOTYPE
+ * where a socket is bound (connect(2)): so the warden is not woken up.
  */
-static bool may_be_warden(pid_t pid)
+static bool is_dead(int socket, uint32_t uid, const char *id)
 {
-	char path[40], name[sizeof("carrel-session\n")] = "";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
+			   id);
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	return fd >= 0 && read(fd, name, sizeof(name)) == sizeof(name) - 1 &&
-	       memcmp(name, "carrel-session\n", sizeof(name) - 1) == 0;
+	return len > 0 && (size_t)len < sizeof(address.sun_path) &&
+	       connect(socket, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+	       errno == ECONNREFUSED;
 }
 
 /*
- * Without a lock and without connecting, so it may be wrong either way: a user who is just logging in has no
- * socket yet, and a pid may have been reused. sweep_once() looks again.
+ * Without a lock, so it may be wrong either way: a user who is just logging in has no socket yet.
+ * sweep_once() looks again.
  */
-static bool looks_left(uint32_t uid)
+static bool looks_left(int socket, uint32_t uid)
 {
 	char path[sizeof(CARREL_RUN) + 16];
-	const struct dirent *entry;
 	size_t sockets = 0, dead = 0;
+	struct dir_names names;
+	const char *name;
 
 	(void)snprintf(path, sizeof(path), "%s/%u", CARREL_RUN, uid);
-	DIR *dir = opendir(path);
+	_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (!dir)
+	if (fd < 0)
 		return false;
-	while (dead == 0 && (entry = readdir(dir))) {
+	dir_names_begin(&names, fd);
+	while (dead == 0 && (name = dir_names_next(&names))) {
 		struct registry_id id;
 
-		if (!registry_id_parse(entry->d_name, &id))
+		if (!registry_id_parse(name, &id))
 			continue;
 		sockets++;
-		dead += !may_be_warden(id.pid);
+		dead += is_dead(socket, uid, name);
 	}
-	(void)closedir(dir);
 	return dead > 0 || sockets == 0;
 }
 
@@ -200,12 +203,16 @@ void sweep_some(void)
 	struct failure ignored;
 	size_t count = 0;
 
-	if (registry_users(&uids, &count, &ignored) < 0)
+	if (registry_users(&uids, &count, &ignored) < 0 || count == 0)
+		return;
+	_close_ int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (socket_fd < 0)
 		return;
 	for (size_t i = 0; i < count && i < SWEEP_SOME; i++) {
 		uint32_t uid = uids[((size_t)getpid() + i) % count];
 
-		if (looks_left(uid))
+		if (looks_left(socket_fd, uid))
 			(void)sweep_once(uid, sys_now_ms(), &ignored);
 	}
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -349,13 +350,19 @@ void warden_run(struct warden *warden, bool log_end)
 	warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
 	attend(warden);
 	ending_kill(warden);
-	cgroup_read_usage(&warden->cgroups, &usage);
+	cgroup_read_spent(&warden->cgroups, &usage);
+	/*
+	 * PID 1 waits in its end, for its mounts, for a grace period of the kernel's. The thread that sees to
+	 * that may have been queued behind us, here, where the scheduler lets us go on for milliseconds. Not
+	 * with the user's lock held.
+	 */
+	(void)sched_yield();
 	/* Nothing is in the slice any more: it can go while PID 1, which was not in it, takes its time. */
 	bool idle = usage.processes == 0;
 
 	if (!idle) {
 		ending_await(warden);
-		cgroup_read_usage(&warden->cgroups, &usage);
+		cgroup_read_spent(&warden->cgroups, &usage);
 	}
 	ending_remove(warden);
 	if (idle)

@@ -34,6 +34,7 @@
 
 static const char *service, *confdir, *user, *prefix;
 static const char *gone_paths[PATHS_MAX];
+static bool made[PATHS_MAX]; /* of these, what the open has made: the others aren't waited for */
 static size_t gone_path_count;
 static int host_root_fd = -1, host_proc_fd = -1;
 static pam_handle_t *pam;
@@ -127,13 +128,15 @@ static bool is_ours(pid_t pid)
 	return strncmp(program, prefix, strlen(prefix)) == 0;
 }
 
-/* Fills watched[]. The host's /proc was opened before: inside the sandbox another one is there. */
-static int watch_processes(void)
+/* Fills watched[] and made[]. The host's /proc was opened before: inside the sandbox another one is there. */
+static int watch_session(void)
 {
 	struct dirent *entry;
 	int fd;
 	DIR *dir;
 
+	for (size_t i = 0; i < gone_path_count; i++)
+		made[i] = faccessat(host_root_fd, gone_paths[i] + 1, F_OK, 0) == 0;
 	if (!prefix)
 		return 0;
 	fd = openat(host_proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -197,7 +200,7 @@ static int session_gone(void)
 	if (wait_for_watched(deadline_us) < 0)
 		return -1;
 	for (size_t i = 0; i < gone_path_count; i++) {
-		while (faccessat(host_root_fd, gone_paths[i] + 1, F_OK, 0) == 0) {
+		while (made[i] && faccessat(host_root_fd, gone_paths[i] + 1, F_OK, 0) == 0) {
 			if (pace_now_us() > deadline_us) {
 				fprintf(stderr, "pam_cycle: %s is still there\n", gone_paths[i]);
 				return -1;
@@ -214,7 +217,7 @@ static int session_drained(void)
 	int r;
 
 	do {
-		if (watch_processes() < 0)
+		if (watch_session() < 0)
 			return -1;
 		r = wait_for_watched(pace_now_us() + GONE_US);
 		if (watched_count < WATCHED_MAX)
@@ -252,7 +255,7 @@ int main(int argc, char **argv)
 		.usage = "pam_cycle -s SERVICE -d CONFDIR -u USER [-w PREFIX] [-g /PATH]...",
 		.prepare = session_prepare,
 		.open = session_open,
-		.opened = watch_processes,
+		.opened = watch_session,
 		.close = session_close,
 		.finish = session_finish,
 		.drained = session_drained,

@@ -313,6 +313,29 @@ refused_user "$(printf '%0300d' 1)"
 refused_user $'new\nline'
 expect_nolog '^line'
 
+case_ "a carrel-init that can't run: each login is refused with the reason"
+mv "$LIBEXEC/carrel-init" "$SCRATCH/carrel-init"
+log_mark
+expect_grep '^open: PAM_SESSION_ERR' steps start="carrel-steps:$USER_A" open end
+expect_log 'refused: .*open .*/carrel-init: No such file'
+install -m 755 /dev/null "$LIBEXEC/carrel-init"
+echo 'no program' >"$LIBEXEC/carrel-init"
+log_mark
+for i in $(seq 40); do
+	expect_grep '^open: PAM_SESSION_ERR' steps start="carrel-steps:$USER_A" open end
+done
+expect_equal "$(log_since | grep -c 'refused: .*in the new sandbox: run carrel-init: Exec format error')" 40 \
+	"refusals that say why; another: $(log_since | grep 'refused: ' | grep -v 'Exec format' | head -1)"
+mv "$SCRATCH/carrel-init" "$LIBEXEC/carrel-init"
+expect_grep '^open: PAM_SUCCESS' steps start="carrel-steps:$USER_A" open close end
+
+case_ "an NSS that takes its time: timeout= is for that as well"
+pam_write carrel-slow "$(pam_line timeout=30)"
+expect_grep '^open: PAM_SUCCESS 6[0-9]*' slow_nss 6000 start="carrel-slow:$USER_A" open run='id -u' close end
+pam_write carrel-slow "$(pam_line timeout=2)"
+expect_grep '^open: PAM_SESSION_ERR' slow_nss 3000 start="carrel-slow:$USER_A" open end
+rm /etc/pam.d/carrel-slow
+
 case_ "names that look like numbers, options or uids of root"
 # useradd refuses some of them even with --badname: the stage's own files take anything.
 odd=$((CHECK_UID + 3))

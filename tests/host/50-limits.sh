@@ -44,7 +44,7 @@ session_end s
 log_mark
 run_ ssh_in "$USER_A" "$STARVE memory 200; echo hog \$?"
 grep -q '^hog 137$' <<<"$OUT" || fail_ "not killed: $(said)"
-expect_log 'ended:.* oom_kills=1'
+expect_log 'ended:.* cpu=[0-9]+\.[0-9][0-9]s memory_peak=[0-9]+\.[0-9][KM] oom_kills=1$'
 
 case_ "memory_max: memory in tmpfs counts"
 policy_write '[default]' 'memory_max = 64M' 'tmp_size = 1G'

@@ -188,6 +188,28 @@ for proc in invisible own; do
 done
 policy_write "$policy"
 
+case_ "case 64: who ran su can't signal what keeps the other user's sandbox"
+if [ "$ATTACK_IN" = in ]; then su_line=$(pam_line); else su_line=; fi
+cp -p /etc/pam.d/su "$SCRATCH/su.pam" && pam_write su "$su_line"
+policy_write '[default]' 'instance = user'
+session_start su out "$USER_A"
+session_do su "su $USER_B -c 'echo in; exec sleep 100' >~/su.log 2>&1 & echo \$! >~/su.pid; until [ -s ~/su.log ]; do sleep 0.1; done"
+expect_equal "$(session_do su cat su.log)" in "what su ran"
+# It is A's doing, and A may end it: su's own real uid is A's.
+expect_ok ssh_out "$USER_A" 'kill -0 $(cat su.pid)'
+keepers="$(warden_pids) $(init_pids)"
+[ "$ATTACK_IN" = out ] || [ "$(wc -w <<<"$keepers")" = 2 ] || fail_ "keepers: $keepers"
+for pid in $keepers; do
+	expect_equal "$(awk '/^[UG]id:/ { printf "%s %s %s %s ", $2, $3, $4, $5 }' "/proc/$pid/status")" '0 0 0 0 0 0 0 0 ' \
+		"uids and gids of $(cat "/proc/$pid/comm")"
+	expect_equal "$(awk '/^Groups:/ { $1 = ""; print $0 }' "/proc/$pid/status")" '' "groups of $pid"
+	expect_denied ssh_out "$USER_A" "kill -0 $pid"
+done
+session_do su 'kill $(cat su.pid)'
+session_end su
+cp -p "$SCRATCH/su.pam" /etc/pam.d/su
+policy_write "$policy"
+
 case_ "case 65: leaked directory fd, cwd"
 # The login's first process has what it has in a plain login, and no descriptor or cwd leads out.
 kinds()

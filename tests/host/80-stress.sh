@@ -107,6 +107,23 @@ sleep 0.3
 expect_grep 'open: PAM_SUCCESS' steps start="$SERVICE:$USER_B" open close end
 expect_nothing_left 3
 
+case_ "also where the dead warden's pid is that of a live one"
+# A socket proves itself, not a pid: those are used again.
+hold killed start="$SERVICE:$USER_A" open say=held sleep=60000
+killed=$HELD warden=$(wardens_of "$UID_A")
+hold living start="$SERVICE:$USER_B" open say=held sleep=60000
+living=$HELD other=$(wardens_of "$UID_B")
+kill -9 "$warden" "$killed"
+wait "$killed" 2>/dev/null
+sleep 0.3
+mv "$CARREL_RUN_DIR/$UID_A/$UID_A-$warden" "$CARREL_RUN_DIR/$UID_A/$UID_A-$other"
+expect_grep 'open: PAM_SUCCESS' steps start="$SERVICE:$USER_B" open close end
+wait_until 3 [ ! -e "$CARREL_RUN_DIR/$UID_A" ] || fail_ "it is left"
+[ -S "$CARREL_RUN_DIR/$UID_B/$UID_B-$other" ] || fail_ "the live one's socket has gone as well"
+kill "$living"
+wait "$living" 2>/dev/null
+expect_nothing_left 3
+
 case_ "case 41: a user who exchanges path components of what root mounts"
 # Root follows the policy into the user's own home. Where the path leads elsewhere for a moment, the
 # login may be refused; nothing elsewhere may be covered, and the host's files stay what they are.

@@ -506,6 +506,8 @@ before=$SECONDS
 expect_ok ssh_in "$USER_A" true
 expect_grep '^open: PAM_SUCCESS' steps start="joins:$USER_A" open run='id -u' close end
 [ $((SECONDS - before)) -lt $((12 * $(patience))) ] || fail_ "it took $((SECONDS - before)) s"
+# Also where half of the time has gone before it is asked.
+expect_grep '^open: PAM_SUCCESS' slow_nss 1500 start="joins:$USER_A" open run='id -u' close end
 kill -CONT "$hung"
 expect_output "$UID_A" session_do one id -u
 expect_equal "$(sessions)" 1 "sessions, of those that gave up as well"

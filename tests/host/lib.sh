@@ -470,6 +470,13 @@ steps()
 	"$TESTS/pam_steps" "$@"
 }
 
+# slow_nss MS STEP...: where the groups of a user take so long to be found.
+slow_nss()
+{
+	strace -qq -o /dev/null -P /etc/group -e trace=openat -e "inject=openat:delay_enter=${1}000:when=1" \
+		"$TESTS/pam_steps" "${@:2}"
+}
+
 # --- policy
 
 policy_write()
