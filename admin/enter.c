@@ -249,11 +249,15 @@ static int prepare(struct enter *enter, const char *word, bool root, struct fail
 static int verify(const struct enter *enter, pid_t pid, struct failure *reterr)
 {
 	uint64_t flags = ns_clone_flags(enter->info.namespaces);
+	_close_ int pidfd = sys_pidfd_open(pid);
 	struct ns_ids wanted, got;
-	int r = ns_identify(enter->info.init_pid, flags, &wanted, reterr);
+
+	if (pidfd < 0)
+		return failure_set(reterr, errno, "open the process that went in");
+	int r = ns_identify(enter->init_pidfd, enter->info.init_pid, flags, &wanted, reterr);
 
 	if (r == 0)
-		r = ns_identify(pid, flags, &got, reterr);
+		r = ns_identify(pidfd, pid, flags, &got, reterr);
 	return r < 0 ? r : ns_compare(&wanted, &got, flags, reterr);
 }
 

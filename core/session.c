@@ -9,6 +9,7 @@
 
 #include "core/cleanup.h"
 #include "core/join.h"
+#include "core/ns.h"
 #include "core/pod.h"
 #include "core/spawn.h"
 #include "core/sys.h"
@@ -365,10 +366,10 @@ static int converse(struct session *session, const struct session_request *reque
 /* There is no way into a sandbox from inside another one: its warden is elsewhere then. */
 static bool is_reachable(const struct session *session)
 {
-	struct stat st;
+	struct failure ignored;
+	uint64_t own;
 
-	return fstatat(session->join.saved.dir_fd, "pid", &st, 0) == 0 &&
-	       st.st_ino == session->reply.warden_pid_ns;
+	return ns_own_pid_ns(&own, &ignored) == 0 && own == session->reply.warden_pid_ns;
 }
 
 /* Ask the warden of the pod. 0: confined; 1: nothing has been changed, and a helper is to decide. */

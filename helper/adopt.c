@@ -5,12 +5,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
 #include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/ns.h"
 #include "core/pod.h"
 #include "core/registry.h"
 #include "core/spawn.h"
@@ -62,15 +62,16 @@ static int fill_adopt(struct adoption *adoption, struct failure *reterr)
 {
 	struct opening *opening = adoption->opening;
 	struct message_adopt *adopt = &adoption->adopt;
-	struct stat st;
+	uint64_t pid_ns;
+	int r = ns_own_pid_ns(&pid_ns, reterr);
 
-	if (stat("/proc/self/ns/pid", &st) < 0)
-		return failure_set(reterr, errno, "look at /proc/self/ns/pid");
+	if (r < 0)
+		return r;
 	memset(adopt, 0, sizeof(*adopt));
 	protocol_head(&adopt->head, MESSAGE_ADOPT, sizeof(*adopt));
 	adopt->uid = opening->login.uid;
 	adopt->leader_pid = opening->leader;
-	adopt->pid_ns = st.st_ino;
+	adopt->pid_ns = pid_ns;
 	opening_terms(opening, &adopt->terms);
 	memcpy(adopt->service, opening->request.service, sizeof(adopt->service));
 	memcpy(adopt->tty, opening->request.tty, sizeof(adopt->tty));

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,14 +97,14 @@ static int note_door(struct opening *opening, struct failure *reterr)
 {
 	struct door *door = &opening->warden.door;
 	struct login_terms terms;
-	struct stat st;
 
 	if (!opening->warden.pod)
 		return 0;
-	if (stat("/proc/self/ns/pid", &st) < 0)
-		return failure_set(reterr, errno, "look at /proc/self/ns/pid");
+	int r = ns_own_pid_ns(&door->pid_ns, reterr);
+
+	if (r < 0)
+		return r;
 	opening_terms(opening, &terms);
-	door->pid_ns = st.st_ino;
 	door->shape = terms.shape;
 	door->limits = terms.limits;
 	memcpy(door->service, opening->request.service, sizeof(door->service));

@@ -224,7 +224,8 @@ int sandbox_identify(struct sandbox *sandbox, int64_t deadline_ms, struct failur
 {
 	struct failure finishing;
 
-	if (ns_identify(sandbox->init_pid, sandbox->clone_flags, &sandbox->ids, reterr) == 0)
+	if (ns_identify(sandbox->init_pidfd, sandbox->init_pid, sandbox->clone_flags, &sandbox->ids,
+			reterr) == 0)
 		return 0;
 	/* It has ended, most likely, and said why. */
 	if (sandbox_finish(sandbox, deadline_ms, &finishing) < 0 ||

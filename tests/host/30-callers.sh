@@ -162,6 +162,34 @@ expect_grep '^close: PAM_SUCCESS' steps closefd=0 closefd=2 start=carrel-cron:"$
 	state="$SCRATCH/before" open "run=$ns >$SCRATCH/ns-closed" close state="$SCRATCH/after" end
 same_state before after "after close, with 0 and 2 closed"
 
+case_ "where pidfds do not tell of namespaces, as before Linux 6.11"
+old_steps()
+{
+	"$TESTS/old_pidfd" "$TESTS/pam_steps" "$@"
+}
+joined=$SCRATCH/joined
+expect_grep '^close: PAM_SUCCESS' old_steps start=carrel-cron:"$USER_A" state="$SCRATCH/before" open "run=$ns" \
+	state="$SCRATCH/during" close state="$SCRATCH/after" "root=$ns" end
+confined "$(grep -m 1 '^pid:' <<<"$OUT")" || fail_ "not confined"
+expect_equal "$(grep '^pid:' <<<"$OUT" | tail -n 1)" "$host_pid" "where the caller is in the end"
+same_state before after "after close"
+# Two helpers' and a warden's logins, and the way in for root.
+policy_write '[default]' 'instance = user' 'namespaces = mount pid ipc uts cgroup'
+for ((i = 0; i < 3; i++)); do
+	old_steps start=carrel-cron:"$USER_A" open "run=$ns; until [ -e $joined ]; do sleep 0.1; done" \
+		close end >"$SCRATCH/old.$i" 2>&1 &
+	wait_until 10 grep -q '^pid:' "$SCRATCH/old.$i" || fail_ "$(brief "$(cat "$SCRATCH/old.$i")")"
+done
+confined "$(grep '^pid:' "$SCRATCH/old.0")" || fail_ "not confined"
+expect_output "$(grep '^pid:' "$SCRATCH/old.0")" "$TESTS/old_pidfd" "$CARREL" enter "$USER_A" -- readlink /proc/self/ns/pid
+touch "$joined"
+wait
+for ((i = 0; i < 3; i++)); do
+	expect_grep '^close: PAM_SUCCESS' cat "$SCRATCH/old.$i"
+	expect_equal "$(grep '^pid:' "$SCRATCH/old.$i")" "$(grep '^pid:' "$SCRATCH/old.0")" "the pid namespace"
+done
+policy_write '[default]' 'pids_max = 200' 'memory_max = 256M' 'oom_score_adj = 55'
+
 case_ "a caller with threads is refused, and stays outside"
 log_mark
 expect_grep '^open: PAM_SESSION_ERR' steps start=carrel-cron:"$USER_A" thread syslog state="$SCRATCH/before" open \
