@@ -66,16 +66,19 @@ row() { # GROUP LABEL NAME COLUMN REFERENCE
 
 report_cycles() {
 	local column group
-	for group in open close gone; do
+	for group in open close gone settled; do
 		case $group in
 		open) column=1; heading 'open_session, us' floor ;;
 		close) column=2; heading 'close_session returns, us' floor ;;
-		gone) column=3; heading 'then until all is gone, us' floor ;;
+		# The same for both: PID 1, its namespaces and mounts, the cgroups.
+		gone) column=3; heading 'then until the sandbox is gone, us' floor ;;
+		# The warden as well, which has written the log and looked after what others left.
+		settled) column=4; heading 'then until no process is left, us' floor ;;
 		esac
 		row $group 'floor' floor $column floor
 		row $group 'pam_carrel' pam_carrel $column floor
 		row $group 'the same, nobody else logged in' first_carrel $column first_floor
-		[ $group = gone ] && continue
+		[[ $group = [gs]* ]] && continue
 		row $group 'pam_namespace' pam_namespace $column floor
 		row $group 'pam_permit' pam_permit $column floor
 	done

@@ -17,7 +17,7 @@
 #define PROCESSES_MAX 10000
 
 struct timing {
-	double open_us, close_us, gone_us;
+	double open_us, close_us, gone_us, settled_us;
 };
 
 double pace_now_us(void)
@@ -78,6 +78,9 @@ static int cycle(const struct pace_subject *subject, long session_us, struct tim
 	ret_timing->open_us = opened - start;
 	ret_timing->close_us = closed - closing;
 	ret_timing->gone_us = pace_now_us() - closed;
+	if (call(subject->settled) < 0)
+		r = -1;
+	ret_timing->settled_us = pace_now_us() - closed;
 out:
 	if (subject->finish)
 		subject->finish();
@@ -92,7 +95,8 @@ static int print_cycle(const struct pace_subject *subject)
 	if (r < 0)
 		puts("fail");
 	else
-		printf("%.1f %.1f %.1f\n", timing.open_us, timing.close_us, timing.gone_us);
+		printf("%.1f %.1f %.1f %.1f\n", timing.open_us, timing.close_us, timing.gone_us,
+		       timing.settled_us);
 	fflush(stdout);
 	return r;
 }

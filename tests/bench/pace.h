@@ -8,7 +8,8 @@
  *	hold N			N processes; on a line they open one after another, on the next one they
  *				close; prints "ready", "open FAILED P50", "closed FAILED"
  *	parallel N SECONDS	N processes do cycles at once; prints "CYCLES_PER_S FAILED"
- * line and cycles print "OPEN CLOSE GONE" a cycle, in microseconds, or "fail".
+ * line and cycles print "OPEN CLOSE GONE SETTLED" a cycle, in microseconds, or "fail"; the last two count from
+ * the end of the close.
  *
  * All output is flushed at each line. Errors are for stderr and say what failed.
  */
@@ -24,7 +25,8 @@ struct pace_subject {
 	int (*open)(void);
 	int (*opened)(void); /* not timed; not called in hold and parallel */
 	int (*close)(void);
-	int (*gone)(void); /* wait until nothing is left; called in every mode */
+	int (*gone)(void); /* wait until nothing of what was opened is left; called in every mode */
+	int (*settled)(void); /* wait until who saw to that has ended as well */
 	void (*finish)(void); /* not timed, called also after a failure */
 	int (*drained)(void); /* hold, parallel: the parent waits until nothing is left */
 };

@@ -5,8 +5,8 @@
  * Usage: pam_cycle -s SERVICE -d CONFDIR -u USER [-w PREFIX] [-g PATH]… [MODE]	MODE: see pace.h
  *	-d	the directory of the service file (pam_start_confdir, Linux-PAM 1.4; before that the
  *		service must be in /etc/pam.d, and -d is ignored)
- *	-w	a cycle is gone when the processes have ended that the open left running and whose
- *		program lies under PREFIX
+ *	-w	a cycle has settled when the processes have ended that the open left running and whose
+ *		program lies under PREFIX; it is gone when those of them have that are in the sandbox
  *	-g	… and when PATH does not exist any more
  *
  * Only pam_open_session and pam_close_session are timed: the stack is loaded by pam_acct_mgmt before.
@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@
 #define WATCHED_MAX 64
 #define PATHS_MAX 32
 #define GONE_US 10000000
+#define PATH_PAUSE_US 10 /* between looks */
+#define TIMER_SLACK_NS 1000 /* what the kernel adds to that: 50 us by default */
 
 /* Weak: the fallback is chosen where the library does not have it. */
 #pragma weak pam_start_confdir
@@ -41,6 +44,7 @@ static pam_handle_t *pam;
 
 /* Pidfds of what the open left running. */
 static struct pollfd watched[WATCHED_MAX];
+static bool inside[WATCHED_MAX]; /* of these, who is in the sandbox that we are in */
 static size_t watched_count;
 static pid_t before[WATCHED_MAX];
 static size_t before_count;
@@ -128,6 +132,19 @@ static bool is_ours(pid_t pid)
 	return strncmp(program, prefix, strlen(prefix)) == 0;
 }
 
+/* Is it in the mount namespace that we are in? */
+static bool is_inside(pid_t pid)
+{
+	char path[64], theirs[64], ours[64];
+	ssize_t their_length, our_length;
+
+	snprintf(path, sizeof(path), "%d/ns/mnt", pid);
+	their_length = readlinkat(host_proc_fd, path, theirs, sizeof(theirs));
+	our_length = readlinkat(host_proc_fd, "self/ns/mnt", ours, sizeof(ours));
+	return our_length > 0 && their_length == our_length &&
+	       memcmp(ours, theirs, (size_t)our_length) == 0;
+}
+
 /* Fills watched[] and made[]. The host's /proc was opened before: inside the sandbox another one is there. */
 static int watch_session(void)
 {
@@ -152,8 +169,10 @@ static int watch_session(void)
 			continue;
 		/* pidfd_open counts in this process' own pid namespace: the host's. */
 		fd = (int)syscall(SYS_pidfd_open, pid, 0);
-		if (fd >= 0)
-			watched[watched_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
+		if (fd < 0)
+			continue;
+		inside[watched_count] = is_inside(pid);
+		watched[watched_count++] = (struct pollfd){.fd = fd, .events = POLLIN};
 	}
 	closedir(dir);
 	return 0;
@@ -180,11 +199,13 @@ static int note_before(void)
 	return 0;
 }
 
-static int wait_for_watched(double deadline_us)
+static int wait_for_watched(double deadline_us, bool all)
 {
 	for (size_t i = 0; i < watched_count; i++) {
 		double left_us = deadline_us - pace_now_us();
 
+		if (!all && !inside[i])
+			continue;
 		if (left_us <= 0 || poll(&watched[i], 1, (int)(left_us / 1000) + 1) != 1) {
 			fprintf(stderr, "pam_cycle: a process under %s is still there\n", prefix);
 			return -1;
@@ -193,11 +214,20 @@ static int wait_for_watched(double deadline_us)
 	return 0;
 }
 
+/* The same that the floor waits for: who was inside, and what was made for it. */
 static int session_gone(void)
 {
 	double deadline_us = pace_now_us() + GONE_US;
+	bool any = false;
 
-	if (wait_for_watched(deadline_us) < 0)
+	for (size_t i = 0; i < watched_count; i++)
+		any = any || inside[i];
+	if (watched_count > 0 && !any) {
+		fprintf(stderr, "pam_cycle: of what runs under %s nothing is in the sandbox\n",
+			prefix);
+		return -1;
+	}
+	if (wait_for_watched(deadline_us, false) < 0)
 		return -1;
 	for (size_t i = 0; i < gone_path_count; i++) {
 		while (made[i] && faccessat(host_root_fd, gone_paths[i] + 1, F_OK, 0) == 0) {
@@ -205,10 +235,15 @@ static int session_gone(void)
 				fprintf(stderr, "pam_cycle: %s is still there\n", gone_paths[i]);
 				return -1;
 			}
-			pace_sleep_us(50);
+			pace_sleep_us(PATH_PAUSE_US);
 		}
 	}
 	return 0;
+}
+
+static int session_settled(void)
+{
+	return wait_for_watched(pace_now_us() + GONE_US, true);
 }
 
 /* Of many sessions: what runs when the last one has been closed ends in its own time. */
@@ -219,7 +254,7 @@ static int session_drained(void)
 	do {
 		if (watch_session() < 0)
 			return -1;
-		r = wait_for_watched(pace_now_us() + GONE_US);
+		r = wait_for_watched(pace_now_us() + GONE_US, true);
 		if (watched_count < WATCHED_MAX)
 			break;
 		session_finish();
@@ -265,6 +300,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: %s [MODE]\n", subject.usage);
 		return 2;
 	}
+	if (prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS) < 0)
+		perror("pam_cycle: set the timer slack");
 	host_root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	host_proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (host_root_fd < 0 || host_proc_fd < 0) {
@@ -275,7 +312,9 @@ int main(int argc, char **argv)
 		return 1;
 	/* In the modes of many at once the others' sessions live on: only drained() can wait. */
 	if (optind >= argc || strcmp(argv[optind], "line") == 0 ||
-	    strcmp(argv[optind], "cycles") == 0)
+	    strcmp(argv[optind], "cycles") == 0) {
 		subject.gone = session_gone;
+		subject.settled = session_settled;
+	}
 	return pace_run(&subject, argc - optind, argv + optind);
 }
