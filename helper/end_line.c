@@ -25,8 +25,10 @@ static void format_bytes(uint64_t bytes, char *text, size_t size)
 		(void)snprintf(text, size, "%lluB", (unsigned long long)bytes);
 		return;
 	}
-	(void)snprintf(text, size, "%llu.%llu%c", (unsigned long long)(bytes + tenths / 10),
-		       (unsigned long long)(tenths % 10), units[unit]);
+	bytes += tenths / 10;
+	tenths %= 10;
+	(void)snprintf(text, size, "%llu.%llu%c", (unsigned long long)bytes,
+		       (unsigned long long)tenths, units[unit]);
 }
 
 static uint64_t difference(uint64_t end, uint64_t start)
