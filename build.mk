@@ -23,14 +23,14 @@ ifeq ($(SANITIZE),)
 FORTIFY := -D_FORTIFY_SOURCE=2
 endif
 
-CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -D_GNU_SOURCE $(FORTIFY) \
-	-DCARREL_VERSION='"$(VERSION)"' \
+DEFINES = -DCARREL_VERSION='"$(VERSION)"' \
 	-DCARREL_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-DCARREL_STATE='"$(LOCALSTATEDIR)/lib/carrel"' \
 	-DCARREL_RUN='"$(RUNSTATEDIR)/carrel"' \
 	-DCARREL_LIBEXEC='"$(LIBEXECDIR)/carrel"' \
 	-DCARREL_BINDIR='"$(BINDIR)"' \
 	-DCARREL_PAMDIR='"$(PAMDIR)"'
+CPPFLAGS += -I. -I$(firstword $(wildcard /usr/include/iniparser) /usr/include) -D_GNU_SOURCE $(FORTIFY) $(DEFINES)
 CFLAGS_ALL = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 LDFLAGS_ALL = -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack -Wl,-z,separate-code $(SANITIZE) $(LDFLAGS)
 # nodlopen on programs only: a PAM module marked with it can't be loaded.
@@ -39,14 +39,16 @@ PROGRAM_LDFLAGS = -Wl,-z,nodlopen $(LDFLAGS_ALL)
 
 # The helper is static (and position-independent) where the archives exist: dynamic linking costs each
 # login a few hundred microseconds, and each warden, which stays as long as the session, dirty pages.
-# It never asks NSS (the caller does), so nothing in it needs a shared C library.
+# It never asks NSS (the caller does), so nothing in it needs a shared C library. With musl where that is.
 static-lib = $(if $(filter-out lib$(1).a,$(shell $(CC) -print-file-name=lib$(1).a)),-l:lib$(1).a,-l$(1))
 ifeq ($(SANITIZE),)
 LIB_INIPARSER := $(call static-lib,iniparser)
 LIB_CAPNG     := $(call static-lib,cap-ng)
 LIB_JANSSON   := $(call static-lib,jansson)
 LIB_CURSES    := $(call static-lib,ncursesw) $(call static-lib,tinfo)
-STATIC_HELPER ?= $(if $(filter -l:libiniparser.a-l:libcap-ng.a,$(LIB_INIPARSER)$(LIB_CAPNG)),$(call cc-option,-static-pie))
+include helper/musl.mk
+STATIC_HELPER ?= $(if $(filter -l:libiniparser.a-l:libcap-ng.a,$(LIB_INIPARSER)$(LIB_CAPNG)),$(if \
+	$(MUSL_LINKS),musl,$(call cc-option,-static-pie)))
 else
 LIB_INIPARSER := -liniparser
 LIB_CAPNG     := -lcap-ng
@@ -65,7 +67,8 @@ CORE        := $(CORE_CLIENT) $(CORE_REST)
 
 INIT_SRC    := helper/carrel_init.c
 AGENT_SRC   := helper/carrel_systemd.c
-HELPER_SRC  := $(filter-out $(INIT_SRC) $(AGENT_SRC),$(wildcard helper/*.c))
+MUSL_SRC    := helper/glibc_calls.c
+HELPER_SRC  := $(filter-out $(INIT_SRC) $(AGENT_SRC) $(MUSL_SRC),$(wildcard helper/*.c))
 ADMIN_SRC   := $(wildcard admin/*.c)
 MODULE_SRC  := $(wildcard pam_module/*.c)
 
@@ -81,9 +84,27 @@ $(BUILD)/libcore.a: $(call obj,$(CORE))
 	rm -f $@
 	$(AR) rcs $@ $^
 
+ifeq ($(STATIC_HELPER),musl)
+$(BUILD)/carrel-session: $(patsubst %.c,$(MUSL_BUILD)/%.o,$(HELPER_SRC) $(MUSL_SRC)) $(MUSL_BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(MUSL_START) -o $@ $^ $(MUSL_END)
+
+$(MUSL_BUILD)/libcore.a: $(patsubst %.c,$(MUSL_BUILD)/%.o,$(CORE))
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(MUSL_BUILD)/%.o: %.c | $(MUSL_INCLUDES)
+	@mkdir -p $(@D)
+	$(CC) $(MUSL_CPPFLAGS) $(CFLAGS_ALL) $(MUSL_WARN) $(MUSL_HARDEN) -fPIE -MMD -MP -c -o $@ $<
+
+$(MUSL_INCLUDES):
+	@mkdir -p $(@D)
+	ln -sfn $(MUSL_BORROWED) $(@D)
+	@touch $@
+else
 $(BUILD)/carrel-session: $(call obj,$(HELPER_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) $(if $(STATIC_HELPER),$(STATIC_HELPER) $(TAKE_IN),-pie) -o $@ $^ \
 		$(LIB_INIPARSER) $(LIB_CAPNG)
+endif
 
 $(BUILD)/carrel: $(call obj,$(ADMIN_SRC)) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(PROGRAM_LDFLAGS) -pie -o $@ $^ $(LIB_INIPARSER) $(LIB_CAPNG) $(LIB_JANSSON) $(LIB_CURSES)

@@ -55,9 +55,9 @@ static int spawn_agent(char *const arguments[], int out_fd, pid_t *ret_pid)
 	if (err != 0)
 		return -err;
 	err = posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-	/* The caller's socket, too, which came without close-on-exec. */
-	if (err == 0)
-		err = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+	/* Without any other, so also without the caller's socket, which came without close-on-exec. */
+	if (err == 0 && sys_close_on_exec_from(STDERR_FILENO + 1) < 0)
+		err = errno;
 	if (err == 0)
 		err = posix_spawn(ret_pid, AGENT, &actions, NULL, arguments, environment);
 	(void)posix_spawn_file_actions_destroy(&actions);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,11 +49,11 @@ int failure_set(struct failure *reterr, int err, const char *fmt, ...)
 {
 	va_list ap;
 	size_t used;
-	char why[96];
+	char reason[96];
 
-	/* The GNU strerror_r: it may answer with a static string, never with NULL. */
-	const char *reason = strerror_r(err, why, sizeof(why));
-
+	/* strerror_r(3) is one of two functions, by the C library; %m is the same in both. */
+	errno = err;
+	(void)snprintf(reason, sizeof(reason), "%m");
 	reterr->err = err;
 	va_start(ap, fmt);
 	used = format(reterr->text, sizeof(reterr->text), fmt, ap);

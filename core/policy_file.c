@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/cleanup.h"
+#include "core/dir_names.h"
 #include "core/policy_store.h"
 #include "core/trusted_file.h"
 
@@ -98,24 +99,17 @@ static int names_add(struct names *names, const char *name, const char *shown,
 	return 0;
 }
 
-/* getdents64(2) itself: readdir(3) takes 32 kB and five more calls, at each login. */
 static int list_dropins(int fd, const char *shown, struct names *names, struct failure *reterr)
 {
-	_Alignas(struct dirent64) char entries[2048];
-	ssize_t size;
+	struct dir_names entries;
+	const char *name;
 
-	while ((size = getdents64(fd, entries, sizeof(entries))) > 0) {
-		const struct dirent64 *entry;
-
-		for (ssize_t at = 0; at < size; at += entry->d_reclen) {
-			entry = (const struct dirent64 *)(entries + at);
-			if (!is_dropin(entry->d_name))
-				continue;
-			if (names_add(names, entry->d_name, shown, reterr) < 0)
-				return -reterr->err;
-		}
+	dir_names_begin(&entries, fd);
+	while ((name = dir_names_next(&entries))) {
+		if (is_dropin(name) && names_add(names, name, shown, reterr) < 0)
+			return -reterr->err;
 	}
-	if (size < 0)
+	if (errno != 0)
 		return failure_set(reterr, errno, "read directory %s", shown);
 	if (names->count > 1)
 		qsort(names->names, names->count, sizeof(*names->names), compare_names);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/policy_stamp.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 
 #include "core/cleanup.h"
+#include "core/dir_names.h"
 #include "core/pod.h"
 
 #define DROPIN_DIR "carrel.conf.d"
@@ -61,27 +61,23 @@ static bool add_file(struct stamp *stamp, int dir_fd, const char *name)
 /* Every name, also those that are no policy's: a directory's own change shows them anyway. */
 static bool add_dropins(struct stamp *stamp, int dir_fd)
 {
-	_Alignas(struct dirent64) char entries[2048];
 	_close_ int fd =
 		openat(dir_fd, DROPIN_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dir_names entries;
+	const char *name;
 	struct stat st;
-	ssize_t size;
 
 	if (fd < 0)
 		return errno == ENOENT;
 	if (fstat(fd, &st) < 0)
 		return false;
 	add_inode(stamp, DROPIN_DIR, &st);
-	while ((size = getdents64(fd, entries, sizeof(entries))) > 0) {
-		const struct dirent64 *entry;
-
-		for (ssize_t at = 0; at < size; at += entry->d_reclen) {
-			entry = (const struct dirent64 *)(entries + at);
-			if (entry->d_name[0] != '.' && !add_file(stamp, fd, entry->d_name))
-				return false;
-		}
+	dir_names_begin(&entries, fd);
+	while ((name = dir_names_next(&entries))) {
+		if (name[0] != '.' && !add_file(stamp, fd, name))
+			return false;
 	}
-	return size == 0;
+	return errno == 0;
 }
 
 uint64_t policy_stamp(const char *path)

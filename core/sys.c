@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -31,6 +32,11 @@ pid_t sys_clone3(struct clone_args *args)
 int sys_close_range(unsigned int first, unsigned int last)
 {
 	return (int)syscall(SYS_close_range, first, last, 0U);
+}
+
+int sys_close_on_exec_from(unsigned int first)
+{
+	return (int)syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)

@@ -29,6 +29,8 @@ int sys_pidfd_getfd(int pidfd, int fd);
 /* As fork(2), with clone3 flags. */
 pid_t sys_clone3(struct clone_args *args);
 int sys_close_range(unsigned int first, unsigned int last);
+/* Linux 5.11 */
+int sys_close_on_exec_from(unsigned int first);
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);
 
 int sys_mount(const char *source, const char *target, const char *type, unsigned long flags);

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <syslog.h>
 
 #include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
@@ -15,6 +14,7 @@
 #include "core/registry.h"
 #include "core/spawn.h"
 #include "core/sys.h"
+#include "helper/log.h"
 #include "helper/slices.h"
 #include "helper/sweep.h"
 
@@ -135,7 +135,7 @@ static int ask_twice(struct adoption *adoption, struct failure *reterr)
 	adoption->adopt.anyway = 1;
 	r = ask(adoption, reterr);
 	if (r == 0 && adoption->adopted.verdict == ADOPT_TAKEN)
-		syslog(LOG_NOTICE,
+		log_line(LOG_NOTICE,
 		       "%s via %s joins sandbox %s, made before the policy changed: its limits "
 		       "change now, its namespaces and mounts with the user's next fresh sandbox",
 		       adoption->opening->login.user, adoption->opening->login.service,

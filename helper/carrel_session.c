@@ -14,7 +14,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <syslog.h>
 
 #include "core/cleanup.h"
 #include "core/cgroup_systemd.h"
@@ -26,6 +25,7 @@
 #include "core/spawn.h"
 #include "core/sys.h"
 #include "helper/adopt.h"
+#include "helper/log.h"
 #include "helper/opening.h"
 #include "helper/share.h"
 #include "helper/slices.h"
@@ -290,7 +290,7 @@ static int serve(struct opening *opening, struct warden *ret_warden)
 	(void)alarm(0);
 	opening->warden.started_ms = sys_now_ms();
 	if (opening->request.debug)
-		syslog(LOG_DEBUG, "sandbox %s of %s via %s: PID 1 is %d, the leader %d",
+		log_line(LOG_DEBUG, "sandbox %s of %s via %s: PID 1 is %d, the leader %d",
 		       opening->reply.id, opening->login.user, opening->login.service,
 		       opening->warden.sandbox.init_pid, opening->leader);
 	forget_opening(opening);
@@ -307,12 +307,13 @@ static int open_one(struct warden *ret_warden)
 	int r;
 
 	if (opening == MAP_FAILED) {
-		syslog(LOG_ERR, "memory for a login: %m");
+		log_line(LOG_ERR, "memory for a login: %m");
 		return 1;
 	}
 	warden_init(&opening->warden);
 	opening->anchor_fd = -1;
 	protocol_head(&opening->reply.head, MESSAGE_REPLY, sizeof(opening->reply));
+	opening_load_policy(opening);
 	/*
 	 * The caller asks NSS for the groups meanwhile, which takes what it takes: the end of the socket, and
 	 * the alarm that the helper was started with, bound the wait.
@@ -322,7 +323,8 @@ static int open_one(struct warden *ret_warden)
 	if (r == 0 && sessions_reserve(&opening->warden.sessions) < 0)
 		r = failure_set(&failure, ENOMEM, "prepare a session");
 	if (r < 0) {
-		syslog(LOG_ERR, "%s", failure.text);
+		log_line(LOG_ERR, "%s", failure.text);
+		forget_opening(opening);
 	} else {
 		opening->deadline_ms = sys_now_ms() + opening->request.timeout_ms;
 		r = serve(opening, ret_warden);
@@ -348,7 +350,6 @@ int main(int argc, char **argv)
 {
 	struct stat st;
 
-	openlog("carrel-session", LOG_PID, LOG_AUTHPRIV);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (argc == 2 && strcmp(argv[1], "--sweep") == 0 && geteuid() == 0) {
 		(void)alarm(SWEEP_ALARM_SECONDS);

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "core/pod.h"
 #include "core/policy_file.h"
 #include "core/policy_stamp.h"
 #include "core/sys.h"
+#include "helper/log.h"
 #include "helper/opening.h"
 
 #define POLICY_ERRORS_LOGGED 5
@@ -21,26 +21,27 @@
 static void log_policy_errors(const struct policy_errors *errors, enum policy_origin origin)
 {
 	for (size_t i = 0; i < errors->count && i < POLICY_ERRORS_LOGGED; i++)
-		syslog(LOG_ERR, "policy: %s", errors->texts[i]);
+		log_line(LOG_ERR, "policy: %s", errors->texts[i]);
 	if (errors->count > POLICY_ERRORS_LOGGED)
-		syslog(LOG_ERR, "policy: and %zu more errors (see: carrel check)",
+		log_line(LOG_ERR, "policy: and %zu more errors (see: carrel check)",
 		       errors->count - POLICY_ERRORS_LOGGED + errors->dropped);
 	if (origin == POLICY_LAST_ACCEPTED)
-		syslog(LOG_ERR, "policy: refused; logins go on under the last accepted policy");
+		log_line(LOG_ERR, "policy: refused; logins go on under the last accepted policy");
 }
 
-static int load_policy(struct opening *opening, struct failure *reterr)
+void opening_load_policy(struct opening *opening)
 {
 	struct policy_errors errors = {0};
 	enum policy_origin origin = POLICY_CURRENT;
-	int r = policy_load(CARREL_POLICY, CARREL_STATE, &errors, &opening->policy, &origin,
-			    reterr);
 
+	opening->policy_began_ms = sys_now_ms();
+	if (policy_load(CARREL_POLICY, CARREL_STATE, &errors, &opening->policy, &origin,
+			&opening->policy_failure) < 0)
+		opening->policy = NULL;
 	log_policy_errors(&errors, origin);
 	/* What is wrong is to be said at each login. */
 	opening->good = origin == POLICY_CURRENT && errors.count == 0;
 	policy_errors_free(&errors);
-	return r;
 }
 
 /* The login as the caller knows it from NSS. */
@@ -95,31 +96,32 @@ int opening_plan(const struct opening *opening, const struct login *login, struc
  * Logins that join go by it, so the others don't pay for it: after the policy has been read. What changed
  * since reading began is then too young for a stamp.
  */
-static void take_stamp(struct opening *opening, int64_t began_ms)
+static void take_stamp(struct opening *opening)
 {
 	if (!opening->good || opening->plan.instance != INSTANCE_USER)
 		return;
 	uint64_t stamp = policy_stamp(CARREL_POLICY);
 
-	if (sys_now_ms() - began_ms < POLICY_STAMP_YOUNG_MS / 2)
+	if (sys_now_ms() - opening->policy_began_ms < POLICY_STAMP_YOUNG_MS / 2)
 		opening->stamp = stamp;
 }
 
 int opening_decide(struct opening *opening, struct failure *reterr)
 {
-	int64_t began_ms = sys_now_ms();
 	int r = unpack_login(opening, reterr);
 
 	if (r < 0)
 		return r;
 	if (opening->login.uid == 0)
 		return 1;
-	r = load_policy(opening, reterr);
-	if (r == 0)
-		r = opening_plan(opening, &opening->login, &opening->plan, reterr);
+	if (!opening->policy) {
+		*reterr = opening->policy_failure;
+		return -reterr->err;
+	}
+	r = opening_plan(opening, &opening->login, &opening->plan, reterr);
 	opening->planned = r == 0;
 	if (r == 0)
-		take_stamp(opening, began_ms);
+		take_stamp(opening);
 	return r;
 }
 

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <syslog.h>
 
 #include "core/cleanup.h"
 #include "core/mnt_share.h"
 #include "core/protocol.h"
 #include "core/sys.h"
+#include "helper/log.h"
 
 #define LOCK_WAIT_MS 10000
 #define LOGIN_WAIT_MS 100 /* of a login, for what others have left behind */
@@ -86,9 +86,9 @@ void disk_close(struct disk *disk, uint32_t uid, const char *id)
 	if (r == 0)
 		r = tmp_disk_empty(&disk->tmp, sys_now_ms() + END_WAIT_MS, &failure);
 	if (r < 0)
-		syslog(LOG_ERR, "cleaning up after sandbox %s: %s", id, failure.text);
+		log_line(LOG_ERR, "cleaning up after sandbox %s: %s", id, failure.text);
 	if (tidy(disk->tmp_root, uid, &disk->tmp, &failure) < 0)
-		syslog(LOG_ERR, "cleaning up after sandbox %s: %s", id, failure.text);
+		log_line(LOG_ERR, "cleaning up after sandbox %s: %s", id, failure.text);
 	free(disk->tmp_root);
 	disk->tmp_root = NULL;
 }
@@ -132,13 +132,13 @@ int disk_sweep(const char *tmp_root)
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0) {
-		syslog(LOG_ERR, "sweep: %s", failure.text);
+		log_line(LOG_ERR, "sweep: %s", failure.text);
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (sweep_user(tmp_root, uids[i], &failure) == 0)
 			continue;
-		syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
+		log_line(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
 		result = -1;
 	}
 	return result;

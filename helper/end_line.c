@@ -2,9 +2,9 @@
 #include "helper/end_line.h"
 
 #include <stdio.h>
-#include <syslog.h>
 
 #include "core/sys.h"
+#include "helper/log.h"
 
 /* Without floating point, which would map parts of the C library in the process' last moments. */
 static void format_bytes(uint64_t bytes, char *text, size_t size)
@@ -49,7 +49,7 @@ void end_line_log(const struct warden *warden, const struct cgroup_usage *usage)
 	char peak[32];
 
 	format_bytes(usage->memory_peak_bytes, peak, sizeof(peak));
-	syslog(LOG_INFO,
+	log_line(LOG_INFO,
 	       "sandbox %s of %s ended: service=%s length=%lld:%02lld:%02lld cpu=%llu.%02llus "
 	       "memory_peak=%s oom_kills=%llu",
 	       warden->info.id, warden->info.user, warden->info.service,

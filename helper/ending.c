@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <syslog.h>
 
 #include "core/cgroup_freeze.h"
 #include "core/cleanup.h"
 #include "core/registry.h"
 #include "core/sys.h"
 #include "helper/answer.h"
+#include "helper/log.h"
 
 #define LOCK_WAIT_MS 10000
 #define REMOVE_PAUSE_MS 10 /* between attempts to remove a cgroup that is still in use, doubling */
@@ -163,5 +163,5 @@ void ending_remove(struct warden *warden)
 			pause_ms *= 2;
 	}
 	if (r < 0)
-		syslog(LOG_ERR, "cleaning up after sandbox %s: %s", warden->info.id, failure.text);
+		log_line(LOG_ERR, "cleaning up after sandbox %s: %s", warden->info.id, failure.text);
 }

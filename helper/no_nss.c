@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * no_nss - the helper never asks NSS: the caller has (core/protocol.h). These two are referred to by a
+ * no_nss - the helper never asks NSS: the caller has (core/protocol.h). These are referred to by a
  * function of libcap-ng that the helper does not use; defined here, they keep the C library's NSS out
  * of a static program, where it would load shared objects of another C library at run time.
  */
@@ -22,4 +22,24 @@ struct passwd *getpwuid(uid_t uid)
 	(void)uid;
 	errno = ENOSYS;
 	return NULL;
+}
+
+/* Of libcap-ng 0.9: */
+int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **ret_entry)
+{
+	(void)uid;
+	(void)entry;
+	(void)buffer;
+	(void)size;
+	*ret_entry = NULL;
+	return ENOSYS;
+}
+
+int getgrouplist(const char *user, gid_t group, gid_t *groups, int *count)
+{
+	(void)user;
+	(void)group;
+	(void)groups;
+	*count = 0;
+	return -1;
 }

@@ -17,7 +17,9 @@ struct opening {
 	struct message_request request;
 	struct login login; /* points into request and group_names */
 	char **group_names;
-	struct policy *policy;
+	struct policy *policy; /* NULL where it could not be loaded: that is in policy_failure */
+	struct failure policy_failure;
+	int64_t policy_began_ms; /* to be read */
 	bool good; /* the policy is the one that lies there, and nothing is to be said of it */
 	uint64_t stamp; /* policy_stamp() where the policy is good and logins join; else 0 */
 	struct plan plan;
@@ -31,7 +33,12 @@ struct opening {
 	bool answered; /* the caller has its reply, so it is told of a failure by READY */
 };
 
-/* Take the login in, load the policy, make the plan: 1 when this login is left alone. */
+/*
+ * Load the policy, whosever login it will be: while the caller asks NSS for the user's groups, so that the two
+ * take the time of one. What is wrong with the policy goes to the log; that there is none is for the login.
+ */
+void opening_load_policy(struct opening *opening);
+/* Take the login in, make the plan: 1 when this login is left alone. */
 int opening_decide(struct opening *opening, struct failure *reterr);
 /* What a login has from the policy, for any of its services: 1 when it is left alone. */
 int opening_plan(const struct opening *opening, const struct login *login, struct plan *ret_plan,

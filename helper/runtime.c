@@ -3,10 +3,10 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <syslog.h>
 
 #include "core/cleanup.h"
 #include "core/sys.h"
+#include "helper/log.h"
 #include "helper/terminal.h"
 
 #define LONG_SECONDS (UINT64_C(100) * 365 * 86400) /* beyond it, none is meant */
@@ -83,7 +83,7 @@ static void say(const struct message_info *info, const struct member *member)
 	(void)snprintf(line, sizeof(line), "this session has lasted %s (runtime_max) and ends now.",
 		       max);
 	(void)terminal_tell(info, member, 1, NULL, line);
-	syslog(LOG_INFO, "session of %s in sandbox %s: runtime_max of %s reached, ending it",
+	log_line(LOG_INFO, "session of %s in sandbox %s: runtime_max of %s reached, ending it",
 	       info->user, info->id, max);
 }
 
@@ -104,7 +104,7 @@ static void take_step(const struct message_info *info, const struct member *memb
 		say(info, member);
 		break;
 	case RUNTIME_CUT:
-		syslog(LOG_INFO, "session of %s in sandbox %s: logind has ended it, ending it",
+		log_line(LOG_INFO, "session of %s in sandbox %s: logind has ended it, ending it",
 		       info->user, info->id);
 		break;
 	case RUNTIME_HANG_UP:

@@ -5,12 +5,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <syslog.h>
 
 #include "core/cleanup.h"
 #include "core/mnt_share.h"
 #include "core/registry.h"
 #include "core/sys.h"
+#include "helper/log.h"
 
 #define CLIENT_WAIT_MS 200 /* for the query of a client that has connected */
 #define BACKLOG_PAUSE_MS 2
@@ -90,7 +90,7 @@ static int ask_patiently(uint32_t uid, const char *id, int64_t deadline_ms,
 
 	if (r != -ETIME && r != -EAGAIN && r != -EPIPE && r != -ECONNRESET && r != -EPROTO)
 		return r;
-	syslog(LOG_WARNING, "%s: its directories are not shared with this login", reterr->text);
+	log_line(LOG_WARNING, "%s: its directories are not shared with this login", reterr->text);
 	return 0;
 }
 
@@ -166,7 +166,7 @@ int share_finish(struct share *share, struct sandbox *sandbox, int64_t deadline_
 	if (r < 0 || !share->needed)
 		return unless_ended(r);
 	if (done.kept)
-		syslog(LOG_NOTICE,
+		log_line(LOG_NOTICE,
 		       "the private directories of uid %u keep their size: more is in use than "
 		       "the policy's tmp_size or tmp_inodes, or there was no limit before",
 		       share->uid);

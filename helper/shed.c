@@ -107,7 +107,9 @@ int shed_memory_and_wait(struct pollfd *polls, size_t count, const struct timesp
 	struct timespec left = timeout ? *timeout : (struct timespec){.tv_sec = 0};
 
 	note_code(page);
+#ifdef __GLIBC__ /* musl gives back what is free by itself */
 	(void)malloc_trim(0);
+#endif
 	// NOLINTNEXTLINE(performance-no-int-to-ptr)
 	(void)madvise((void *)(top - STACK_DEPTH), STACK_DEPTH, MADV_DONTNEED);
 	return drop_code_and_wait(page, polls, count, timeout ? &left : NULL);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "core/cgroup_freeze.h"
@@ -19,6 +18,7 @@
 #include "core/registry_id.h"
 #include "core/sys.h"
 #include "helper/disk.h"
+#include "helper/log.h"
 
 #define SWEEP_WAIT_MS 5000 /* processes that were just killed need a moment */
 #define SWEEP_PAUSE_MS 20
@@ -62,7 +62,7 @@ static int sweep_until(uint32_t uid, int64_t deadline_ms, struct failure *reterr
 	while ((r = sweep_once(uid, deadline_ms, reterr)) == -EBUSY && sys_now_ms() < deadline_ms)
 		(void)poll(NULL, 0, SWEEP_PAUSE_MS);
 	if (r < 0)
-		syslog(LOG_ERR, "sweep of uid %u: %s", uid, reterr->text);
+		log_line(LOG_ERR, "sweep of uid %u: %s", uid, reterr->text);
 	return r;
 }
 
@@ -89,7 +89,7 @@ static enum round sweep_users(int64_t deadline_ms, bool first, bool last)
 	enum round result = ROUND_CLEAN;
 
 	if (registry_users(&uids, &count, &failure) < 0) {
-		syslog(LOG_ERR, "sweep: %s", failure.text);
+		log_line(LOG_ERR, "sweep: %s", failure.text);
 		return ROUND_FAILED;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -100,7 +100,7 @@ static enum round sweep_users(int64_t deadline_ms, bool first, bool last)
 					     : ROUND_CLEAN;
 
 		if ((one == ROUND_FAILED && first) || (one == ROUND_BUSY && last))
-			syslog(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
+			log_line(LOG_ERR, "sweep of uid %u: %s", uids[i], failure.text);
 		result = one > result ? one : result;
 	}
 	return result;

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <time.h>
 
 #include "core/caps.h"
@@ -21,6 +20,7 @@
 #include "helper/end_line.h"
 #include "helper/ending.h"
 #include "helper/hidepid.h"
+#include "helper/log.h"
 #include "helper/runtime.h"
 #include "helper/share.h"
 #include "helper/shed.h"
@@ -114,7 +114,7 @@ static void end_session(struct warden *warden, size_t index)
 
 	/* Of a sandbox that has one session the end is said once, with its figures. */
 	if (warden->pod)
-		syslog(LOG_INFO,
+		log_line(LOG_INFO,
 		       "session of %s in sandbox %s ended: service=%s length=%lld:%02lld:%02lld",
 		       warden->info.user, warden->info.id, member->service ? member->service : "",
 		       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
@@ -349,7 +349,7 @@ void warden_run(struct warden *warden, bool log_end)
 	if (hidepid_hides())
 		keep |= UINT64_C(1) << CAP_SYS_PTRACE;
 	if (caps_empty_bounding(&failure) < 0 || caps_keep_only(keep, &failure) < 0)
-		syslog(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
+		log_line(LOG_WARNING, "warden of %s: %s", warden->info.id, failure.text);
 	catch_term();
 	warden->shed_ms = sys_now_ms() + SHED_PAUSE_MS;
 	attend(warden);
