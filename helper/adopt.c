@@ -136,10 +136,10 @@ static int ask_twice(struct adoption *adoption, struct failure *reterr)
 	r = ask(adoption, reterr);
 	if (r == 0 && adoption->adopted.verdict == ADOPT_TAKEN)
 		log_line(LOG_NOTICE,
-		       "%s via %s joins sandbox %s, made before the policy changed: its limits "
-		       "change now, its namespaces and mounts with the user's next fresh sandbox",
-		       adoption->opening->login.user, adoption->opening->login.service,
-		       adoption->adopted.id);
+			 "%s via %s joins sandbox %s, made before the policy changed: its limits "
+			 "change now, its namespaces and mounts with the user's next fresh sandbox",
+			 adoption->opening->login.user, adoption->opening->login.service,
+			 adoption->adopted.id);
 	return r;
 }
 

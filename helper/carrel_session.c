@@ -291,8 +291,8 @@ static int serve(struct opening *opening, struct warden *ret_warden)
 	opening->warden.started_ms = sys_now_ms();
 	if (opening->request.debug)
 		log_line(LOG_DEBUG, "sandbox %s of %s via %s: PID 1 is %d, the leader %d",
-		       opening->reply.id, opening->login.user, opening->login.service,
-		       opening->warden.sandbox.init_pid, opening->leader);
+			 opening->reply.id, opening->login.user, opening->login.service,
+			 opening->warden.sandbox.init_pid, opening->leader);
 	forget_opening(opening);
 	*ret_warden = opening->warden;
 	return 0;

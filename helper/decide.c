@@ -24,7 +24,7 @@ static void log_policy_errors(const struct policy_errors *errors, enum policy_or
 		log_line(LOG_ERR, "policy: %s", errors->texts[i]);
 	if (errors->count > POLICY_ERRORS_LOGGED)
 		log_line(LOG_ERR, "policy: and %zu more errors (see: carrel check)",
-		       errors->count - POLICY_ERRORS_LOGGED + errors->dropped);
+			 errors->count - POLICY_ERRORS_LOGGED + errors->dropped);
 	if (origin == POLICY_LAST_ACCEPTED)
 		log_line(LOG_ERR, "policy: refused; logins go on under the last accepted policy");
 }

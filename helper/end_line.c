@@ -50,11 +50,12 @@ void end_line_log(const struct warden *warden, const struct cgroup_usage *usage)
 
 	format_bytes(usage->memory_peak_bytes, peak, sizeof(peak));
 	log_line(LOG_INFO,
-	       "sandbox %s of %s ended: service=%s length=%lld:%02lld:%02lld cpu=%llu.%02llus "
-	       "memory_peak=%s oom_kills=%llu",
-	       warden->info.id, warden->info.user, warden->info.service,
-	       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
-	       (long long)(seconds % 60), (unsigned long long)(cpu_usec / 1000000),
-	       (unsigned long long)(cpu_usec / 10000 % 100), peak,
-	       (unsigned long long)difference(usage->oom_kills, warden->usage_at_start.oom_kills));
+		 "sandbox %s of %s ended: service=%s length=%lld:%02lld:%02lld cpu=%llu.%02llus "
+		 "memory_peak=%s oom_kills=%llu",
+		 warden->info.id, warden->info.user, warden->info.service,
+		 (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
+		 (long long)(seconds % 60), (unsigned long long)(cpu_usec / 1000000),
+		 (unsigned long long)(cpu_usec / 10000 % 100), peak,
+		 (unsigned long long)difference(usage->oom_kills,
+						warden->usage_at_start.oom_kills));
 }

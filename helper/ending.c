@@ -163,5 +163,6 @@ void ending_remove(struct warden *warden)
 			pause_ms *= 2;
 	}
 	if (r < 0)
-		log_line(LOG_ERR, "cleaning up after sandbox %s: %s", warden->info.id, failure.text);
+		log_line(LOG_ERR, "cleaning up after sandbox %s: %s", warden->info.id,
+			 failure.text);
 }

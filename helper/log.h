@@ -9,7 +9,8 @@
 
 #include <syslog.h>
 
-#define LOG_LINE_MAX 1024 /* bytes with all that is before the text; more is cut off (RFC 3164, 4.1) */
+#define LOG_LINE_MAX                                                                               \
+	1024 /* bytes with all that is before the text; more is cut off (RFC 3164, 4.1) */
 
 /* `priority` is LOG_ERR or another of them; %m is errno, which stays as it is. Lost where nobody listens. */
 __attribute__((format(printf, 2, 3))) void log_line(int priority, const char *format, ...);

@@ -25,7 +25,8 @@ struct passwd *getpwuid(uid_t uid)
 }
 
 /* Of libcap-ng 0.9: */
-int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size, struct passwd **ret_entry)
+int getpwuid_r(uid_t uid, struct passwd *entry, char *buffer, size_t size,
+	       struct passwd **ret_entry)
 {
 	(void)uid;
 	(void)entry;

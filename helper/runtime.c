@@ -84,7 +84,7 @@ static void say(const struct message_info *info, const struct member *member)
 		       max);
 	(void)terminal_tell(info, member, 1, NULL, line);
 	log_line(LOG_INFO, "session of %s in sandbox %s: runtime_max of %s reached, ending it",
-	       info->user, info->id, max);
+		 info->user, info->id, max);
 }
 
 static void kill_session(const struct message_info *info, const struct member *member)
@@ -105,7 +105,7 @@ static void take_step(const struct message_info *info, const struct member *memb
 		break;
 	case RUNTIME_CUT:
 		log_line(LOG_INFO, "session of %s in sandbox %s: logind has ended it, ending it",
-		       info->user, info->id);
+			 info->user, info->id);
 		break;
 	case RUNTIME_HANG_UP:
 		terminal_hang_up(info, member);

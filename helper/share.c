@@ -167,9 +167,9 @@ int share_finish(struct share *share, struct sandbox *sandbox, int64_t deadline_
 		return unless_ended(r);
 	if (done.kept)
 		log_line(LOG_NOTICE,
-		       "the private directories of uid %u keep their size: more is in use than "
-		       "the policy's tmp_size or tmp_inodes, or there was no limit before",
-		       share->uid);
+			 "the private directories of uid %u keep their size: more is in use than "
+			 "the policy's tmp_size or tmp_inodes, or there was no limit before",
+			 share->uid);
 	if (count != 1)
 		return failure_say(reterr, EPROTO, "PID 1 sent %zu roots of a tmpfs", count);
 	share->needed = share->visits = false;

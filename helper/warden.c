@@ -115,10 +115,10 @@ static void end_session(struct warden *warden, size_t index)
 	/* Of a sandbox that has one session the end is said once, with its figures. */
 	if (warden->pod)
 		log_line(LOG_INFO,
-		       "session of %s in sandbox %s ended: service=%s length=%lld:%02lld:%02lld",
-		       warden->info.user, warden->info.id, member->service ? member->service : "",
-		       (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
-		       (long long)(seconds % 60));
+			 "session of %s in sandbox %s ended: service=%s length=%lld:%02lld:%02lld",
+			 warden->info.user, warden->info.id, member->service ? member->service : "",
+			 (long long)(seconds / 3600), (long long)(seconds / 60 % 60),
+			 (long long)(seconds % 60));
 	/* Until it is out of the slice, that can't be removed. */
 	close_fd(&warden->leader_fd);
 	warden->leader_fd = steal_fd(&member->leader_fd);

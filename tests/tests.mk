@@ -15,12 +15,12 @@
 check-shape: all
 	tests/shape/run $(BUILD)
 
-# Both compilers, warnings are errors.
+# Both compilers and, for the helper, both C libraries; warnings are errors.
 check-compilers:
-	@passed=0; failed=0; for cc in gcc clang; do \
-		if $(MAKE) -s all CC=$$cc WERROR=1 BUILD=$(BUILD)/with-$$cc; then \
-			echo "ok builds with $$cc and -Werror"; passed=$$((passed + 1)); \
-		else echo "not ok builds with $$cc and -Werror"; failed=$$((failed + 1)); fi; done; \
+	@passed=0; failed=0; for way in gcc clang 'gcc STATIC_HELPER=-static-pie'; do \
+		if $(MAKE) -s all CC=$$way WERROR=1 BUILD=$(BUILD)/way-$$((passed + failed)); then \
+			echo "ok builds with $$way and -Werror"; passed=$$((passed + 1)); \
+		else echo "not ok builds with $$way and -Werror"; failed=$$((failed + 1)); fi; done; \
 	echo "compilers: $$passed passed, $$failed failed"; [ $$failed -eq 0 ]
 
 # What is in the packages; what installing them does is seen in the guests.
