@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -10,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "core/cgroup_freeze.h"
 #include "core/cgroup_internal.h"
 #include "core/cgroup_systemd.h"
 #include "core/cleanup.h"
@@ -18,7 +16,6 @@
 
 #define CREATE_ATTEMPTS 100
 #define OUTER_PREFIX "/" CGROUP_PARENT "/user-"
-#define NESTED_MAX 16 /* levels of slices within slices; two for each login from inside another */
 
 const struct cgroup_controller cgroup_controllers[CONTROLLERS] = {
 	[CONTROLLER_MEMORY] = {.name = "memory", .always = true},
@@ -109,7 +106,7 @@ static int locate(struct cgroup_set *set, uint32_t wanted, uint32_t *ret_v2_offe
 	return r;
 }
 
-static bool has_slice(const char *mount, uint32_t uid)
+bool cgroup_has_slice(const char *mount, uint32_t uid)
 {
 	char path[160];
 
@@ -125,7 +122,8 @@ static uint32_t needed_before(const struct cgroup_set *set, uint32_t wanted, uin
 {
 	uint32_t elsewhere = ~(wanted | v2_offers) & ((1U << CONTROLLERS) - 1), found = 0;
 
-	if (!elsewhere || (set->count > 0 && !has_slice(set->hierarchies[0].mount, set->uid)))
+	if (!elsewhere ||
+	    (set->count > 0 && !cgroup_has_slice(set->hierarchies[0].mount, set->uid)))
 		return 0;
 	for (int i = 0; i < CONTROLLERS; i++) {
 		char mount[64];
@@ -134,7 +132,7 @@ static uint32_t needed_before(const struct cgroup_set *set, uint32_t wanted, uin
 			continue;
 		(void)snprintf(mount, sizeof(mount), "%s/%s", CGROUP_ROOT,
 			       cgroup_controllers[i].name);
-		if (has_slice(mount, set->uid))
+		if (cgroup_has_slice(mount, set->uid))
 			found |= 1U << i;
 	}
 	return found;
@@ -401,127 +399,10 @@ void cgroup_close(struct cgroup_set *set)
 		close_fd(&set->hierarchies[i].slice_fd);
 }
 
-/*
- * A login from inside a sandbox (su) has its slice below that sandbox's: dir/carrel.slice/user-N.slice.
- * One whose warden was killed together with the outer sandbox is removed with the outer slice.
- */
-static int remove_nested(int parent_fd, const char *name, int depth)
-{
-	_close_ int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-
-	if (!dir)
-		return -errno;
-	(void)steal_fd(&fd);
-	while (depth < NESTED_MAX && (entry = readdir(dir))) {
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-			(void)remove_nested(dirfd(dir), entry->d_name, depth + 1);
-	}
-	(void)closedir(dir);
-	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
-}
-
-static int remove_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
-			struct failure *reterr)
-{
-	char path[160];
-	int r;
-
-	(void)snprintf(path, sizeof(path), "%s/%s/user-%u.slice", hierarchy->mount, CGROUP_PARENT,
-		       uid);
-	r = rmdir(path) < 0 ? -errno : 0;
-	if (r == -EBUSY)
-		r = remove_nested(AT_FDCWD, path, 0);
-	return r < 0 && r != -ENOENT ? failure_set(reterr, -r, "remove the cgroup %s", path) : 0;
-}
-
-/* False: refused by the kernel, since another user's slice is in it. */
-static bool remove_parent(const struct cgroup_hierarchy *hierarchy)
-{
-	char path[160];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", hierarchy->mount, CGROUP_PARENT);
-	return rmdir(path) == 0 || errno != EBUSY;
-}
-
-/*
- * After all of the user's slices. Who has one in the first hierarchy of those that every login is in has yet
- * to go through here, and is the one to remove the others of those, which each cost a system call.
- */
-static void remove_parents(const struct cgroup_set *set)
-{
-	bool others = false;
-
-	for (size_t i = 0; i < set->count; i++) {
-		uint32_t controllers = set->hierarchies[i].controllers;
-		bool always = false;
-
-		for (int c = 0; c < CONTROLLERS; c++)
-			always |= cgroup_controllers[c].always && (controllers & (1U << c));
-		if (always && others)
-			continue;
-		bool removed = remove_parent(&set->hierarchies[i]);
-
-		others = others || (always && !removed);
-	}
-}
-
 uint64_t cgroup_root(const struct cgroup_set *set)
 {
 	struct stat st;
 
 	return set->count > 0 && stat(set->hierarchies[0].mount, &st) == 0 ? st.st_ino
 									   : CGROUP_ROOT_INODE;
-}
-
-/*
- * v1 controllers that this login had no use for: another login, or a reload, may have made a slice there, and
- * the last to go takes it away.
- */
-static int remove_elsewhere(const struct cgroup_set *set, struct failure *reterr)
-{
-	int r = 0;
-
-	for (int i = 0; i < CONTROLLERS && r == 0 && set->count > 0; i++) {
-		struct cgroup_hierarchy other = {.v2 = false};
-
-		if (cgroup_controllers[i].always || set->where[i] >= 0 || set->hierarchies[0].v2)
-			continue;
-		(void)snprintf(other.mount, sizeof(other.mount), "%s/%s", CGROUP_ROOT,
-			       cgroup_controllers[i].name);
-		if (!has_slice(other.mount, set->uid))
-			continue;
-		r = remove_slice(&other, set->uid, reterr);
-		if (r == 0)
-			(void)remove_parent(&other);
-	}
-	return r;
-}
-
-int cgroup_remove_slices(const struct cgroup_set *set, struct failure *reterr)
-{
-	struct failure failure;
-	int r = 0;
-
-	if (set->systemd)
-		return 0;
-	r = remove_elsewhere(set, reterr);
-	for (size_t i = 0; i < set->count; i++) {
-		if (remove_slice(&set->hierarchies[i], set->uid, &failure) == 0 || r < 0)
-			continue;
-		*reterr = failure;
-		r = -failure.err;
-	}
-	remove_parents(set);
-	return r;
-}
-
-int cgroup_remove(const struct cgroup_set *set, struct failure *reterr)
-{
-	int r = cgroup_remove_slices(set, reterr);
-
-	/* An empty set has made nothing. */
-	return r == 0 && set->count > 0 && !set->systemd ? cgroup_remove_freezer(set->uid, reterr)
-							 : r;
 }

@@ -46,6 +46,9 @@ int cgroup_limit_text(const struct plan *plan, enum plan_limit_kind kind, bool v
 /* Does what the kernel holds mean what was written? Pure. Sizes are compared in whole pages. */
 bool cgroup_limit_holds(const char *wanted, const char *held, uint64_t page_size);
 
+/* Is there a MOUNT/carrel.slice/user-UID.slice? */
+bool cgroup_has_slice(const char *mount, uint32_t uid);
+
 /* "MOUNT/carrel.slice/user-UID.slice"; returns an O_PATH descriptor. */
 int cgroup_open_slice(const struct cgroup_hierarchy *hierarchy, uint32_t uid,
 		      struct failure *reterr);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/caps.h"
+#include "core/cleanup.h"
 #include "core/sys.h"
 
 static int close_others(int init_fd, int ready_fd, struct failure *reterr)
@@ -34,6 +35,20 @@ static int lift(const int fds[2], int *ret_read, int *ret_write)
 	(void)close(fds[0]);
 	(void)close(fds[1]);
 	return -err;
+}
+
+int pid1_open(int *ret_fd, struct failure *reterr)
+{
+	_close_ int fd = open(CARREL_LIBEXEC "/carrel-init", O_PATH | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
+
+	if (high < 0)
+		return failure_set(reterr, errno, "arrange the descriptor of carrel-init");
+	*ret_fd = high;
+	return 0;
 }
 
 int pid1_pipe(int *ret_read, int *ret_write, struct failure *reterr)
@@ -79,4 +94,15 @@ int pid1_become(int init_fd, int link_fd, int ready_fd, struct failure *reterr)
 		return failure_set(reterr, errno, "say that the sandbox is ready");
 	(void)syscall(SYS_execveat, init_fd, "", argv, envp, AT_EMPTY_PATH);
 	return failure_set(reterr, errno, "run carrel-init");
+}
+
+int pid1_said_why(const struct failure *said, ssize_t got, const char *who, struct failure *reterr)
+{
+	if (got != (ssize_t)sizeof(*said))
+		return failure_say(reterr, ECHILD, "%s was killed in its setup", who);
+	*reterr = *said;
+	reterr->text[FAILURE_TEXT_MAX - 1] = '\0';
+	if (reterr->err <= 0)
+		reterr->err = EPROTO;
+	return -reterr->err;
 }

@@ -179,6 +179,16 @@ int registry_connect(uint32_t uid, const char *id, int *ret_socket, struct failu
 	return 0;
 }
 
+bool registry_is_dead(int socket, uint32_t uid, const char *id)
+{
+	struct sockaddr_un address;
+	struct failure ignored;
+
+	return socket_address(uid, id, &address, &ignored) == 0 &&
+	       connect(socket, (struct sockaddr *)&address, sizeof(address)) < 0 &&
+	       errno == ECONNREFUSED;
+}
+
 /*
  * The next that may be a sandbox. NULL: there is none, with errno 0, or it can't be read: then nobody must
  * think that nothing lives.

@@ -77,6 +77,12 @@ bool registry_is_alone(uint32_t uid, const char *id);
  * lives, with a full backlog.
  */
 int registry_connect(uint32_t uid, const char *id, int *ret_socket, struct failure *reterr);
+/*
+ * Is there nobody behind the socket of this name? `socket` is the caller's, a SOCK_DGRAM for as many names as it
+ * asks about: where a warden listens, the kernel refuses another type of socket with EPROTOTYPE (connect(2)),
+ * without waking it up.
+ */
+bool registry_is_dead(int socket, uint32_t uid, const char *id);
 
 /* When it registered: nanoseconds, greater than those of all that registered before it (CLOCK_BOOTTIME). */
 int registry_time(uint32_t uid, const char *id, int64_t *ret_time, struct failure *reterr);

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/oom.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -84,27 +83,26 @@ static int fork_away(struct birth *birth, struct failure *reterr)
 				   : 0;
 }
 
+/* It is to say this many bytes next; 0 is the pipe's end. */
+static int hear(int fd, ssize_t due, int64_t deadline_ms, struct failure *reterr)
+{
+	struct failure said = {0};
+	int ready = sys_wait_readable(fd, deadline_ms);
+	ssize_t got = ready > 0 ? read(fd, &said, sizeof(said)) : -1;
+
+	if (ready == 0)
+		return failure_say(reterr, ETIME, "it was not ready in time");
+	if (got < 0)
+		return failure_set(reterr, errno, "hear from it");
+	return got == due ? 0 : pid1_said_why(&said, got, "it", reterr);
+}
+
 /* One byte, then the pipe's end when carrel-init runs. */
 static int confirm(int fd, int64_t deadline_ms, struct failure *reterr)
 {
-	struct failure said = {0};
+	int r = hear(fd, 1, deadline_ms, reterr);
 
-	for (;;) {
-		int ready = sys_wait_readable(fd, deadline_ms);
-		ssize_t got = ready > 0 ? read(fd, &said, sizeof(said)) : -1;
-
-		if (ready == 0)
-			return failure_say(reterr, ETIME, "it was not ready in time");
-		if (got < 0)
-			return failure_set(reterr, errno, "hear from it");
-		if (got == 0)
-			return 0;
-		if (got != (ssize_t)sizeof(said))
-			continue;
-		said.text[FAILURE_TEXT_MAX - 1] = '\0';
-		*reterr = said;
-		return -(reterr->err > 0 ? reterr->err : EPROTO);
-	}
+	return r < 0 ? r : hear(fd, 0, deadline_ms, reterr);
 }
 
 /* Of the link, whose other end is the anchor's by now. */
@@ -123,21 +121,15 @@ static int settle(int link_fd, int ready_fd, int64_t deadline_ms, struct failure
 
 int anchor_start(int64_t deadline_ms, int *ret_fd, struct failure *reterr)
 {
-	_close_ int init_fd = open(CARREL_LIBEXEC "/carrel-init", O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	_close_ int init_high = -1, inside = -1, outside = -1, ready_read = -1, ready_write = -1;
-	int r = 0;
+	_close_ int init_fd = -1, inside = -1, outside = -1, ready_read = -1, ready_write = -1;
+	int r = pid1_open(&init_fd, reterr);
 
-	if (init_fd < 0)
-		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
-	init_high = fcntl(init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	if (init_high < 0)
-		r = failure_set(reterr, errno, "arrange descriptors");
 	if (r == 0)
 		r = pid1_socket(SOCK_STREAM, &inside, &outside, reterr);
 	if (r == 0)
 		r = pid1_pipe(&ready_read, &ready_write, reterr);
 	if (r == 0)
-		r = fork_away(&(struct birth){.init_fd = init_high,
+		r = fork_away(&(struct birth){.init_fd = init_fd,
 					      .link_fd = inside,
 					      .ready_fd = ready_write,
 					      .warden_fds = {outside, ready_read}},

@@ -19,6 +19,7 @@
 #include "core/cgroup_systemd.h"
 #include "core/convert.h"
 #include "core/oom_score.h"
+#include "core/pid1.h"
 #include "core/plan.h"
 #include "core/pod.h"
 #include "core/registry.h"
@@ -134,13 +135,10 @@ static bool has_v2(const struct cgroup_set *cgroups)
 static int start_sandbox(struct opening *opening, struct failure *reterr)
 {
 	struct warden *warden = &opening->warden;
-	_close_ int init_fd = open(CARREL_LIBEXEC "/carrel-init", O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	_close_ int v2_fd = -1;
-	int r = 0;
+	_close_ int init_fd = -1, v2_fd = -1;
+	int r = pid1_open(&init_fd, reterr);
 
-	if (init_fd < 0)
-		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
-	if (has_v2(&warden->cgroups))
+	if (r == 0 && has_v2(&warden->cgroups))
 		r = cgroup_open_v2(&warden->cgroups, &v2_fd, reterr);
 	if (r == 0)
 		r = sandbox_start(&opening->plan, &opening->login, init_fd, v2_fd, &warden->cgroups,

@@ -283,7 +283,7 @@ static void hear_go(struct warden *warden, size_t index)
 	while (count > 1)
 		(void)close(fds[--count]);
 	if (count == 1)
-		warden_anchor(warden, member, fds[0]);
+		member->anchor_fd = fds[0];
 	close_fd(&member->adopter_fd);
 	member->state = MEMBER_LIVE;
 	door_learn(&warden->door, &member->terms);
@@ -291,8 +291,13 @@ static void hear_go(struct warden *warden, size_t index)
 	if (warden->door.limits != member->terms.limits)
 		warden->door.limits = 0;
 	notify_start(&warden->notify, &warden->info, &warden->sessions);
-	if (reply_send_ready(member->socket, NULL) < 0)
+	if (reply_send_ready(member->socket, NULL) < 0) {
 		sessions_remove(&warden->sessions, index);
+		return;
+	}
+	/* This session keeps the user's manager now, in place of what the last one has left. */
+	if (member->anchor_fd >= 0)
+		close_fd(&warden->anchor_fd);
 }
 
 void door_accept(struct warden *warden)

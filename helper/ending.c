@@ -69,6 +69,8 @@ void ending_await(struct warden *warden)
 			answer_client(warden);
 	}
 	sandbox_destroy(&warden->sandbox);
+	/* ending_kill() had it ignored: should anything be started from here on, its end is to be known. */
+	(void)signal(SIGCHLD, SIG_DFL);
 }
 
 /*

@@ -144,11 +144,9 @@ static int admit(struct opening *opening, struct failure *reterr)
 	struct login_terms terms;
 
 	opening_terms(opening, &terms);
-	if (warden_admit_first(&opening->warden, SPAWN_SOCKET, opening->leader, &opening->request,
-			       &terms) < 0)
+	if (warden_admit_first(&opening->warden, SPAWN_SOCKET, opening->leader, &opening->anchor_fd,
+			       &opening->request, &terms) < 0)
 		return failure_set(reterr, ENOMEM, "note the session");
-	warden_anchor(&opening->warden, &opening->warden.sessions.members[0],
-		      steal_fd(&opening->anchor_fd));
 	return 0;
 }
 

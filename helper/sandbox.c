@@ -98,10 +98,9 @@ __attribute__((noreturn)) static void be_born(struct birth *birth)
 
 	/*
 	 * The warden's socket may not look alive here when the helper has been killed: what is needed
-	 * lies above the rest (pid1_pipe).
+	 * lies above the rest (pid1_open, pid1_pipe).
 	 */
-	birth->init_fd = fcntl(birth->init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
-	if (birth->init_fd < 0 || sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
+	if (sys_close_range(PID1_LINK, PID1_LOW_FDS - 1) < 0)
 		_exit(2);
 	if (set_up(birth, &failure) == 0) {
 		init_limits_take(birth->limits);
@@ -187,14 +186,9 @@ static int hear(struct sandbox *sandbox, int64_t deadline_ms, struct failure *re
 }
 
 /* It said something else than what was due. */
-static int misbirth(struct failure *said, int got, struct failure *reterr)
+static int misbirth(const struct failure *said, int got, struct failure *reterr)
 {
-	if (got != (int)sizeof(*said))
-		return failure_say(reterr, ECHILD, "the sandbox's PID 1 was killed in its setup");
-	said->text[FAILURE_TEXT_MAX - 1] = '\0';
-	*reterr = *said;
-	if (reterr->err <= 0)
-		reterr->err = EPROTO;
+	(void)pid1_said_why(said, got, "PID 1", reterr);
 	return failure_wrap(reterr, "in the new sandbox");
 }
 

@@ -26,8 +26,8 @@ struct sandbox {
 /*
  * Start PID 1: it does its mounts at once, beside whatever the caller does, then waits for
  * sandbox_go(). `cgroup_v2_fd` is the slice it is born in (CLONE_INTO_CGROUP), or -1. init_fd is
- * carrel-init, opened in the host's mounts. ret_sandbox must be ended by sandbox_destroy(), also
- * after a later failure.
+ * carrel-init, opened in the host's mounts by pid1_open(). ret_sandbox must be ended by
+ * sandbox_destroy(), also after a later failure.
  */
 int sandbox_start(const struct plan *plan, const struct login *login, int init_fd, int cgroup_v2_fd,
 		  const struct cgroup_set *set, struct sandbox *ret_sandbox,

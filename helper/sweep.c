@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "core/cgroup_freeze.h"
@@ -155,21 +154,6 @@ int sweep_all(void)
 }
 
 /*
- * Is nobody's socket behind this name? By a connection of another type, which the kernel refuses with EPROTOTYPE
- * where a socket is bound (connect(2)): so the warden is not woken up.
- */
-static bool is_dead(int socket, uint32_t uid, const char *id)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%u/%s", CARREL_RUN, uid,
-			   id);
-
-	return len > 0 && (size_t)len < sizeof(address.sun_path) &&
-	       connect(socket, (struct sockaddr *)&address, sizeof(address)) < 0 &&
-	       errno == ECONNREFUSED;
-}
-
-/*
  * Without a lock, so it may be wrong either way: a user who is just logging in has no socket yet.
  * sweep_once() looks again.
  */
@@ -192,7 +176,7 @@ static bool looks_left(int socket, uint32_t uid)
 		if (!registry_id_parse(name, &id))
 			continue;
 		sockets++;
-		dead += is_dead(socket, uid, name);
+		dead += registry_is_dead(socket, uid, name);
 	}
 	return dead > 0 || sockets == 0;
 }

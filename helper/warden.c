@@ -65,7 +65,7 @@ static void catch_term(void)
 	(void)sigaction(SIGTERM, &action, NULL);
 }
 
-int warden_admit_first(struct warden *warden, int socket, pid_t leader,
+int warden_admit_first(struct warden *warden, int socket, pid_t leader, int *anchor_fd,
 		       const struct message_request *request, const struct login_terms *terms)
 {
 	struct member *member = sessions_add(&warden->sessions, socket);
@@ -74,21 +74,13 @@ int warden_admit_first(struct warden *warden, int socket, pid_t leader,
 		return -ENOMEM;
 	member->state = MEMBER_LIVE;
 	member->leader_fd = steal_fd(&warden->leader_fd);
+	member->anchor_fd = steal_fd(anchor_fd);
 	member->leader = leader;
 	member->terms = *terms;
 	member->started = (int64_t)time(NULL);
 	member->started_ms = sys_now_ms();
 	member_describe(member, request->service, request->tty, request->rhost);
 	return 0;
-}
-
-void warden_anchor(struct warden *warden, struct member *member, int anchor_fd)
-{
-	if (anchor_fd < 0)
-		return;
-	member->anchor_fd = anchor_fd;
-	/* From here on it is this session that keeps the user's manager. */
-	close_fd(&warden->anchor_fd);
 }
 
 /* What queries are told follows the sessions: of several, the oldest is the one that is shown. */

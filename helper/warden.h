@@ -43,16 +43,14 @@ struct warden {
 	int64_t started_ms; /* sys_now_ms() */
 };
 
-/* The session that the sandbox was made for. The socket is the warden's from then on. 0 or -ENOMEM. */
-int warden_admit_first(struct warden *warden, int socket, pid_t leader,
-		       const struct message_request *request, const struct login_terms *terms);
-
 /*
- * What stays in a session's scope (anchor.h), for as long as the session; the last session's for as long as
- * what it has left running, since with its last session the user would lose the systemd manager and
- * /run/user/UID. The descriptor, or -1, is the warden's from then on.
+ * The session that the sandbox was made for. The socket is the warden's from then on, and so is *anchor_fd (-1:
+ * none), which stays in the session's scope (anchor.h) for as long as the session; the last session's for as
+ * long as what it has left running, since with its last session the user would lose the systemd manager and
+ * /run/user/UID. 0 or -ENOMEM.
  */
-void warden_anchor(struct warden *warden, struct member *member, int anchor_fd);
+int warden_admit_first(struct warden *warden, int socket, pid_t leader, int *anchor_fd,
+		       const struct message_request *request, const struct login_terms *terms);
 
 /* A warden without anything to clean up yet. */
 void warden_init(struct warden *warden);

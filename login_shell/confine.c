@@ -126,11 +126,9 @@ static int await_ready(int fd, struct failure *reterr)
 		return failure_say(reterr, ETIME, "the sandbox was not ready in time");
 	if (got == 1)
 		return 0;
-	if (got != (ssize_t)sizeof(said) || said.err <= 0)
-		return failure_say(reterr, ECHILD, "the sandbox's PID 1 was killed in its setup");
-	said.text[FAILURE_TEXT_MAX - 1] = '\0';
-	*reterr = said;
-	return said.err == EPERM || said.err == EACCES ? explain_refusal(reterr) : -said.err;
+	int r = pid1_said_why(&said, got, "the sandbox's PID 1", reterr);
+
+	return r == -EPERM || r == -EACCES ? explain_refusal(reterr) : r;
 }
 
 /* The end of the pipe: exec has closed it, so from here on PID 1 is carrel-init, or dead. */
@@ -153,14 +151,12 @@ static int drop_all(struct failure *reterr)
 
 static int start_init(struct birth *birth, int *ret_link_fd, struct failure *reterr)
 {
-	_close_ int init_fd = open(CARREL_LIBEXEC "/carrel-init", O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	_close_ int high_fd = init_fd < 0 ? -1 : fcntl(init_fd, F_DUPFD_CLOEXEC, PID1_LOW_FDS);
 	_close_ int link_read = -1, link_write = -1, ready_read = -1, ready_write = -1;
-	int r;
+	_close_ int init_fd = -1;
+	int r = pid1_open(&init_fd, reterr);
 
-	if (high_fd < 0)
-		return failure_set(reterr, errno, "open %s/carrel-init", CARREL_LIBEXEC);
-	r = pid1_pipe(&link_read, &link_write, reterr);
+	if (r == 0)
+		r = pid1_pipe(&link_read, &link_write, reterr);
 	if (r == 0)
 		r = pid1_pipe(&ready_read, &ready_write, reterr);
 	if (r < 0)
@@ -173,7 +169,7 @@ static int start_init(struct birth *birth, int *ret_link_fd, struct failure *ret
 		/* As long as a copy of a write end is open here, the pipe's end is never seen. */
 		close_fd(&link_write);
 		close_fd(&ready_read);
-		birth->init_fd = high_fd;
+		birth->init_fd = init_fd;
 		birth->link_fd = link_read;
 		birth->ready_fd = ready_write;
 		be_born(birth);

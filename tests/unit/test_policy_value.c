@@ -46,11 +46,15 @@ static void check_words(enum policy_key key, const char *text, const char *joine
 {
 	struct policy_value value = parse_good(key, text);
 	char all[512] = "";
+	size_t used = 0;
 
 	assert_non_null(value.words);
 	for (char **word = value.words; *word; word++) {
-		strcat(all, *word);
-		strcat(all, word[1] ? "|" : "");
+		int len =
+			snprintf(all + used, sizeof(all) - used, "%s%s", *word, word[1] ? "|" : "");
+
+		assert_in_range(len, 0, sizeof(all) - used - 1);
+		used += (size_t)len;
 	}
 	assert_string_equal(all, joined);
 	policy_value_clear(&value);
@@ -351,13 +355,19 @@ static void test_word_count(void **state)
 {
 	char text[4 * POLICY_WORDS_MAX + 8] = "";
 	struct policy_value value;
+	size_t used = 0;
 
 	(void)state;
-	for (size_t i = 0; i < POLICY_WORDS_MAX; i++)
-		strcat(text, "/a ");
+	for (size_t i = 0; i < POLICY_WORDS_MAX; i++) {
+		int len = snprintf(text + used, sizeof(text) - used, "/a ");
+
+		assert_in_range(len, 0, sizeof(text) - used - 1);
+		used += (size_t)len;
+	}
 	value = parse_good(KEY_HIDE, text);
 	policy_value_clear(&value);
-	strcat(text, "/b");
+	assert_in_range(snprintf(text + used, sizeof(text) - used, "/b"), 0,
+			sizeof(text) - used - 1);
 	check_bad(KEY_HIDE, text, "at most 64 words, not 65");
 }
 

@@ -39,19 +39,28 @@ static void fields_are_found(void **state)
 	assert_int_equal(proc_status_read(AT_FDCWD, in_directory("none"), fields, 1), -ENOENT);
 }
 
+/* Put `word` at the end of what is `used` of the text. */
+static void append(char *text, size_t size, size_t *used, const char *word)
+{
+	int len = snprintf(text + *used, size - *used, "%s", word);
+
+	assert_in_range(len, 0, size - *used - 1);
+	*used += (size_t)len;
+}
+
 /* As many groups as the kernel allows, with a field's name wherever a buffer may end. */
 static void behind_a_line_of_any_length(void **state)
 {
 	struct proc_status_field fields[] = {{.name = "ShdPnd"}, {.name = "Groups"}};
-	_free_ char *text = calloc(GROUPS, 16);
-	char *at = text;
+	size_t size = (size_t)GROUPS * 16, used = 0;
+	_free_ char *text = malloc(size);
 
 	(void)state;
 	assert_non_null(text);
-	at += sprintf(at, "Groups:\t");
+	append(text, size, &used, "Groups:\t");
 	for (int i = 0; i < GROUPS; i++)
-		at += sprintf(at, "ShdPnd:f ");
-	(void)sprintf(at, "\nShdPnd:\t0000000000000100\n");
+		append(text, size, &used, "ShdPnd:f ");
+	append(text, size, &used, "\nShdPnd:\t0000000000000100\n");
 	write_text("status", text);
 	assert_int_equal(proc_status_read(AT_FDCWD, in_directory("status"), fields, 2), 0);
 	assert_string_equal(fields[0].text, "0000000000000100");

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include <string.h>
+#include <stdio.h>
 
 #include "core/cleanup.h"
 #include "login_shell/command.h"
@@ -43,20 +43,29 @@ static void dangerous_variables_are_known(void **state)
 		assert_false(environment_is_dangerous(kept[i]));
 }
 
+/* Put `word` and `end` at the end of what is `used` of the text. */
+static void append(char *text, size_t size, size_t *used, const char *word, const char *end)
+{
+	int len = snprintf(text + *used, size - *used, "%s%s", word, end);
+
+	assert_in_range(len, 0, size - *used - 1);
+	*used += (size_t)len;
+}
+
 /* "ARGV0|ARGV1|… ;ENV1|ENV2|…" of what would be run. */
 static const char *built(char **argv, char **envp, bool own)
 {
 	static char text[512];
 	struct command command;
 	struct failure failure;
+	size_t used = 0;
 
 	assert_int_equal(command_build("/bin/bash", argv, envp, own, &command, &failure), 0);
-	text[0] = '\0';
 	for (char **arg = command.argv; *arg; arg++)
-		(void)strcat(strcat(text, *arg), "|");
-	(void)strcat(text, ";");
+		append(text, sizeof(text), &used, *arg, "|");
+	append(text, sizeof(text), &used, ";", "");
 	for (char **entry = command.envp; *entry; entry++)
-		(void)strcat(strcat(text, *entry), "|");
+		append(text, sizeof(text), &used, *entry, "|");
 	command_free(&command);
 	return text;
 }
