@@ -6,7 +6,8 @@
 # The archives were compiled with glibc's headers; what they call beyond ISO C and POSIX is in
 # helper/glibc_calls.c. Whether that is all is tried once here, by a link: else STATIC_HELPER is -static-pie.
 
-MUSL_LIB     := $(patsubst %/rcrt1.o,%,$(firstword $(wildcard /usr/lib/$(shell uname -m)-linux-musl*/rcrt1.o)))
+MUSL_CPU     := $(or $(firstword $(subst -, ,$(MULTIARCH))),$(shell uname -m))
+MUSL_LIB     := $(patsubst %/rcrt1.o,%,$(firstword $(wildcard /usr/lib/$(MUSL_CPU)-linux-musl*/rcrt1.o)))
 MUSL_HEADERS := $(wildcard /usr/include/$(notdir $(MUSL_LIB)))
 MUSL_BUILD    = $(BUILD)/musl
 

@@ -140,6 +140,27 @@ done
 wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
 no_session "$session" || fail_ "the session is still there: $(loginctl list-sessions)"
 
+case_ "a login at a seat stays in logind's session, by whose scope a desktop finds its seat, and is confined all the same"
+linger_on
+profile=/home/$USER_A/.bash_profile
+chmod 1777 /guest/scratch
+cat >$profile <<'END'
+{
+	echo "seat $XDG_SEAT"
+	grep -o '/session-.*' /proc/self/cgroup
+	readlink /proc/self/ns/pid
+} >/guest/scratch/at_seat
+exit
+END
+at_seat() { timeout -k 5 60 setsid --ctty --wait login -f "$USER_A" <>/dev/tty4 >&0 2>&0; }
+at_seat_is() { sed -n "$1" /guest/scratch/at_seat 2>/dev/null; }
+at_seat
+expect_equal "$(at_seat_is 1p)" 'seat seat0' "the seat"
+expect_grep '^/session-[0-9c]*\.scope$' at_seat_is 2p
+expect_differ "$(at_seat_is 3p)" "$(readlink /proc/self/ns/pid)" "pid namespaces"
+rm $profile
+wait_until 30 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+
 case_ "enable-linger: the manager of one who is not logged in is confined, and within the limits"
 : >/tmp/guest.of-the-host
 policy_write '[default]' 'memory_max = 500M'
