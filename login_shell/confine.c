@@ -111,35 +111,40 @@ __attribute__((noreturn)) static void be_born(const struct birth *birth)
 	_exit(1);
 }
 
+/* What PID 1 says next: *ret_got bytes, 0 when it has closed the pipe. */
+static int await_word(int fd, struct failure *ret_said, ssize_t *ret_got, struct failure *reterr)
+{
+	int ready = sys_wait_readable(fd, sys_now_ms() + SETUP_DEADLINE_MS);
+
+	if (ready == 0)
+		return failure_say(reterr, ETIME, "the sandbox was not ready in time");
+	*ret_got = ready < 0 ? -1 : read(fd, ret_said, sizeof(*ret_said));
+	return *ret_got < 0 ? failure_set(reterr, errno, "wait for the sandbox") : 0;
+}
+
 /* PID 1 says one byte when it is ready, or why it failed. */
 static int await_ready(int fd, struct failure *reterr)
 {
 	struct failure said = {0};
-	ssize_t got = -1;
-	int ready = sys_wait_readable(fd, sys_now_ms() + SETUP_DEADLINE_MS);
+	ssize_t got;
+	int r = await_word(fd, &said, &got, reterr);
 
-	if (ready > 0)
-		got = read(fd, &said, sizeof(said));
-	if (ready < 0 || (ready > 0 && got < 0))
-		return failure_set(reterr, errno, "wait for the sandbox");
-	if (ready == 0)
-		return failure_say(reterr, ETIME, "the sandbox was not ready in time");
-	if (got == 1)
-		return 0;
-	int r = pid1_said_why(&said, got, "the sandbox's PID 1", reterr);
-
+	if (r < 0 || got == 1)
+		return r;
+	r = pid1_said_why(&said, got, "the sandbox's PID 1", reterr);
 	return r == -EPERM || r == -EACCES ? explain_refusal(reterr) : r;
 }
 
 /* The end of the pipe: exec has closed it, so from here on PID 1 is carrel-init, or dead. */
 static int await_init(int fd, pid_t pid, struct failure *reterr)
 {
-	struct failure said;
-	int ready = sys_wait_readable(fd, sys_now_ms() + SETUP_DEADLINE_MS);
+	struct failure said = {0};
+	ssize_t got;
+	int r = await_word(fd, &said, &got, reterr);
 
-	if (ready <= 0 || read(fd, &said, sizeof(said)) != 0 || waitpid(pid, NULL, WNOHANG) != 0)
-		return failure_say(reterr, ECHILD, "the sandbox's PID 1 could not be started");
-	return 0;
+	if (r < 0 || (got == 0 && waitpid(pid, NULL, WNOHANG) == 0))
+		return r;
+	return pid1_said_why(&said, got, "the sandbox's PID 1", reterr);
 }
 
 static int drop_all(struct failure *reterr)

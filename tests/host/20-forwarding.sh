@@ -216,15 +216,16 @@ policy_default
 wait_until 10 no_sandbox || fail_ "sandboxes left: $(warden_pids | wc -w)"
 
 case_ "a job left behind is gone after logout"
-leave='nohup sleep 3456 >/dev/null 2>&1 & setsid -f sleep 3456 >/dev/null 2>&1; sleep 0.2'
+leave='nohup sleep 3456 >/dev/null 2>&1 & setsid -f sleep 3456 >/dev/null 2>&1'
 job_lives()
 {
 	pgrep -u "$1" -f '^sleep 3456' >/dev/null
 }
 ssh_out "$USER_B" "$leave"
-job_lives "$USER_B" || fail_ "outside it does not survive"
+# The shell may be gone before the job is a sleep.
+wait_until 5 job_lives "$USER_B" || fail_ "outside it does not survive"
 for pid in $(user_pids "$UID_B"); do kill "$pid"; done
-ssh_in "$USER_A" "$leave & sleep 0.3; pgrep -f '^sleep 3456' | wc -l" >"$SCRATCH/jobs"
+ssh_in "$USER_A" "$leave; for try in {1..50}; do [ "'$(pgrep -cf "^sleep 3456") -ge 2 ] && break; sleep 0.1; done; pgrep -cf "^sleep 3456"'"' >"$SCRATCH/jobs"
 [ "$(cat "$SCRATCH/jobs")" -ge 2 ] || fail_ "the jobs did not start: $(cat "$SCRATCH/jobs")"
 gone()
 {
@@ -235,7 +236,7 @@ wait_until 5 gone || fail_ "it survives the logout"
 case_ "the client is killed: everything ends"
 session_start cut in "$USER_A"
 session_do cut 'setsid -f sleep 3456 >/dev/null 2>&1; nohup sleep 3456 >/dev/null 2>&1 &' >/dev/null
-job_lives "$USER_A" || fail_ "the job did not start"
+wait_until 5 job_lives "$USER_A" || fail_ "the job did not start"
 session_cut cut
 wait_until 5 no_sandbox || fail_ "sandbox left"
 gone || fail_ "the job survives"
@@ -250,7 +251,7 @@ monitor_of()
 case_ "the sshd monitor is killed with SIGKILL: close_session never runs, everything ends"
 session_start cut in "$USER_A"
 session_do cut 'setsid -f sleep 3456 >/dev/null 2>&1' >/dev/null
-job_lives "$USER_A" || fail_ "the job did not start"
+wait_until 5 job_lives "$USER_A" || fail_ "the job did not start"
 kill -9 "$(monitor_of)"
 wait_until 5 no_sandbox || fail_ "sandbox left"
 gone || fail_ "the job survives"

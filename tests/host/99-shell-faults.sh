@@ -40,6 +40,16 @@ sweep -a hang -w init -s move_mount -e 10000
 case_ "each system call fails"
 sweep -a errno
 
+case_ "where carrel-init can't be run: no shell, and the reason is said"
+mv "$LIBEXEC/carrel-init" "$SCRATCH/carrel-init"
+install -m 755 /dev/null "$LIBEXEC/carrel-init"
+echo 'no program' >"$LIBEXEC/carrel-init"
+for try in {1..20}; do
+	run_ setpriv --reuid "$UID_A" --regid "$UID_A" --init-groups "$SHELL_PATH" -c 'echo ran'
+	[[ $STATUS != 0 && -z $OUT && $ERR == *"run carrel-init: Exec format error"* ]] || fail_ "try $try: $(said)"
+done
+mv "$SCRATCH/carrel-init" "$LIBEXEC/carrel-init"
+
 case_ "PID 1 killed, the supervisor killed"
 session_start killed out "$USER_B" >/dev/null 2>&1 && session_end killed
 usermod -s "$SHELL_PATH" "$USER_A"

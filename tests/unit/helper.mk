@@ -17,3 +17,8 @@ $(BUILD)/tests/unit/test_anchor: $(BUILD)/tests/unit/test_anchor.o $(call obj,he
 
 $(BUILD)/tests/unit/test_log: $(BUILD)/tests/unit/test_log.o $(call obj,helper/log.c) $(BUILD)/libcore.a
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka
+
+$(BUILD)/tests/unit/test_door: $(BUILD)/tests/unit/test_door.o \
+		$(call obj,helper/door.c helper/reply.c helper/sessions.c helper/notify.c helper/terminal.c \
+		helper/process_tree.c helper/log.c) $(BUILD)/libcore.a
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -pie -o $@ $^ -lcmocka
