@@ -225,7 +225,9 @@ ssh_out "$USER_B" "$leave"
 # The shell may be gone before the job is a sleep.
 wait_until 5 job_lives "$USER_B" || fail_ "outside it does not survive"
 for pid in $(user_pids "$UID_B"); do kill "$pid"; done
-ssh_in "$USER_A" "$leave; for try in {1..50}; do [ "'$(pgrep -cf "^sleep 3456") -ge 2 ] && break; sleep 0.1; done; pgrep -cf "^sleep 3456"'"' >"$SCRATCH/jobs"
+# Both, the shell's child and the one in a session of its own, once they are a sleep.
+count="n=0; until [ \$n -ge 50 ] || [ \$(pgrep -cf '^sleep 3456') -ge 2 ]; do sleep 0.1; n=\$((n + 1)); done; pgrep -cf '^sleep 3456'"
+ssh_in "$USER_A" "$leave; $count" >"$SCRATCH/jobs"
 [ "$(cat "$SCRATCH/jobs")" -ge 2 ] || fail_ "the jobs did not start: $(cat "$SCRATCH/jobs")"
 gone()
 {

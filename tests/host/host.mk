@@ -3,7 +3,7 @@
 HOST_PROGRAMS := $(patsubst tests/host/src/%.c,$(BUILD)/tests/host/%,$(wildcard tests/host/src/*.c))
 
 check-host:
-	tests/host/run
+	tests/host/lanes
 
 # Not part of `make check`. LOGINS=10000 SANDBOXES=5000: see tests/host/by-hand/endurance.sh.
 endurance:
