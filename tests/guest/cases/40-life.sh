@@ -70,8 +70,8 @@ expect_grep "^0::/user.slice/user-$UID_A.slice/login-$UID_A-[0-9]+.scope$" ssh_i
 grep -qx $((500 << 20)) <<<"$OUT" || fail_ "no limit: $(said)"
 sed -i 's/^# \(session.*pam_systemd.so.*\)/\1/' /etc/pam.d/common-session
 
-case_ "200 logins and logouts, four at a time, leave no scope, slice, mount or process"
-count=${GUEST_LOGINS:-200}
+case_ "100 logins and logouts, four at a time, leave no scope, slice, mount or process"
+count=${GUEST_LOGINS:-100}
 mounts=$(wc -l </proc/self/mountinfo) fds=$(ls /proc/1/fd | wc -l) before=$SECONDS
 pam_write guest-many 'session optional pam_systemd.so' "$(pam_line timeout=60)"
 : >/guest/many
