@@ -9,7 +9,8 @@
  *
  * Sets the properties of the slice at runtime (systemctl set-property --runtime), then starts each
  * transient scope with these processes, to be stopped after the unit BEFORE (or ""). Or freezes a
- * unit, or lets it go on. Ends within SECONDS. Exit status 0, or 1 with one line on stdout that says why.
+ * unit, or lets it go on. Ends within SECONDS; jobs that still wait are given up before. Exit status 0, or 1
+ * with one line on stdout that says why.
  *
  * Over systemd's own socket, which needs no dbus-daemon (that may be restarting), else the system bus.
  */
@@ -27,13 +28,16 @@
 #include "core/cgroup_io.h"
 #include "core/cleanup.h"
 #include "core/convert.h"
+#include "core/sys.h"
 
 #define SERVICE "org.freedesktop.systemd1"
 #define MANAGER "/org/freedesktop/systemd1"
 #define INTERFACE "org.freedesktop.systemd1.Manager"
+#define JOB_INTERFACE "org.freedesktop.systemd1.Job"
 #define PRIVATE "unix:path=/run/systemd/private"
 #define SECONDS_MAX 300
 #define SCOPES_MAX 4
+#define LAST_WORDS_MS 1000 /* of the time: jobs are given up before, so that who asked hears why */
 #define STOP_USEC (15 * UINT64_C(1000000)) /* the warden ends when its leader has gone */
 
 enum property_type { PROPERTY_NUMBER, PROPERTY_CPUS, PROPERTY_IO };
@@ -60,6 +64,7 @@ struct job {
 struct agent {
 	sd_bus *bus;
 	const char *slice;
+	int64_t deadline_ms; /* of its jobs, sys_now_ms() */
 	struct job jobs[SCOPES_MAX];
 	size_t job_count;
 };
@@ -270,7 +275,12 @@ static int call_start(const struct agent *agent, const char *scope, const char *
 	(void)snprintf(description, sizeof(description), "carrel: %.64s", scope);
 	if (!list)
 		fail("no memory");
-	check(sd_bus_message_append(message, "ss", scope, "fail"), scope);
+	/*
+	 * "fail" would refuse a user who comes back while the stop of the slice, after the last logout, still waits
+	 * for something in it. Now the start waits for that, too. Jobs of a shutdown are irreversible, so that is
+	 * not held up (systemctl(1), --job-mode=).
+	 */
+	check(sd_bus_message_append(message, "ss", scope, "replace"), scope);
 	check(sd_bus_message_open_container(message, 'a', "(sv)"), scope);
 	check(sd_bus_message_append(message, "(sv)(sv)(sv)(sv)", "Description", "s", description,
 				    "Slice", "s", slice, "CollectMode", "s", "inactive-or-failed",
@@ -336,6 +346,18 @@ static int note_removed(sd_bus_message *message, void *data, sd_bus_error *error
 	return 0;
 }
 
+/* A job that stayed would take whatever has these pids by then. */
+__attribute__((noreturn)) static void give_up(const struct agent *agent, const struct job *waited)
+{
+	for (size_t i = 0; i < agent->job_count; i++) {
+		if (!agent->jobs[i].done)
+			(void)sd_bus_call_method(agent->bus, SERVICE, agent->jobs[i].path,
+						 JOB_INTERFACE, "Cancel", NULL, NULL, NULL);
+	}
+	fail("start %s: its job was still waiting, and is given up (what for: systemctl list-jobs)",
+	     waited->scope);
+}
+
 /* The signals of jobs that ended before their reply was read wait in the queue: none is missed. */
 static void await_jobs(struct agent *agent)
 {
@@ -344,9 +366,12 @@ static void await_jobs(struct agent *agent)
 
 		while (!job->done) {
 			int r = sd_bus_process(agent->bus, NULL);
+			int64_t left_ms = agent->deadline_ms - sys_now_ms();
 
+			if (r == 0 && left_ms <= 0)
+				give_up(agent, job);
 			if (r == 0)
-				r = sd_bus_wait(agent->bus, UINT64_MAX);
+				r = sd_bus_wait(agent->bus, (uint64_t)left_ms * 1000);
 			check(r, "wait for systemd");
 		}
 		if (strcmp(job->result, "done") != 0)
@@ -382,6 +407,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	(void)alarm((unsigned int)seconds);
+	agent.deadline_ms = sys_now_ms() + (int64_t)seconds * 1000 -
+			    (seconds > 1 ? LAST_WORDS_MS : LAST_WORDS_MS / 2);
 	agent.slice = argv[2];
 	int r = connect_private(&agent.bus);
 

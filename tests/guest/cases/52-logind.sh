@@ -20,6 +20,15 @@ victim_starts()
 	wait_until 20 pgrep -u "$USER_B" -x sleep
 }
 no_login() { [ -z "$(sandbox sshd id)" ]; }
+# With something of the user's in it that takes its time to end, for which the slice's stop waits.
+slice_is_stopped()
+{
+	expect_ok systemd-run --quiet --collect --unit=stubborn --slice="user-$UID_A.slice" -p KillSignal=SIGCONT \
+		-p TimeoutStopSec=120 sleep 4006
+	expect_ok systemctl stop --no-block "user-$UID_A.slice"
+	wait_until 20 stops || fail_ "it is not being stopped: $(systemctl list-jobs --plain --no-legend)"
+}
+stops() { systemctl list-jobs --plain --no-legend | grep -q "user-$UID_A.slice *stop"; }
 lingers() { [ -e "/var/lib/systemd/linger/$USER_A" ]; }
 
 case_ "case 20: another user's sessions can't be ended through logind, also where polkit lets everybody"
@@ -80,6 +89,28 @@ expect_equal "$(slice "$UID_A" memory.max)" $((500 << 20)) "memory.max"
 expect_ok loginctl disable-linger "$USER_A"
 wait_until 40 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
 rm -f /tmp/guest.of-the-host
+
+case_ "a login while the user's slice is still being stopped, after the last logout, waits for that and comes in"
+policy_write '[default]' 'memory_max = 500M'
+pam_write guest-back "$(pam_line timeout=60)"
+slice_is_stopped
+job_waits() { systemctl list-jobs --plain --no-legend | grep -q "login-$UID_A-.* start "; }
+steps start="guest-back:$USER_A" open run='cat /proc/self/cgroup' close end >/guest/back 2>&1 &
+wait_until 30 job_waits || fail_ "it does not wait: $(cat /guest/back)"
+systemctl kill -s KILL stubborn.service
+wait $!
+grep -qE "^0::/user.slice/user-$UID_A.slice/login-$UID_A-[0-9]+.scope$" /guest/back || fail_ "$(brief "$(cat /guest/back)")"
+wait_until 40 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+
+case_ "where it does not end in time, the login is refused with the reason, and systemd starts nothing later"
+slice_is_stopped
+log_mark
+expect_fail "$CARREL" run -u "$USER_A" -- true
+grep -q 'start login-.*: its job was still waiting' <<<"$ERR" || fail_ "$(said)"
+! job_waits || fail_ "the job is still there: $(systemctl list-jobs --plain --no-legend)"
+systemctl kill -s KILL stubborn.service
+wait_until 40 user_settled "$UID_A" || fail_ "left: $(user_pids "$UID_A")"
+rm -f /etc/pam.d/guest-back
 
 case_ "case 38: a login that is one too many for logind is within the limits all the same"
 logind SessionsMax=1
